@@ -1,0 +1,4 @@
+// Command endpoint is the reference registration endpoint: it believes nobody.
+package main
+
+func main() {}
