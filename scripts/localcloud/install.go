@@ -1,0 +1,196 @@
+package localcloud
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"time"
+)
+
+const requirements = "requirements-ministack.txt"
+
+// Install makes the emulator's virtual environment inside the checkout, where
+// git ignores it, and returns its Python. An environment that was made from the
+// same requirements is used as it is. Progress goes to out, a line a package.
+func Install(ctx context.Context, out io.Writer) (python string, err error) {
+	scripts, err := scriptsDir()
+	if err != nil {
+		return "", err
+	}
+	wanted, err := os.ReadFile(filepath.Join(scripts, requirements)) // #nosec G304 -- a file of this checkout
+	if err != nil {
+		return "", fmt.Errorf("read what MiniStack needs: %w", err)
+	}
+	sum := sha256.Sum256(wanted)
+	stamp := hex.EncodeToString(sum[:])
+
+	venvs := filepath.Join(scripts, ".venv")
+	if err := os.MkdirAll(venvs, 0o750); err != nil {
+		return "", fmt.Errorf("make a place for MiniStack: %w", err)
+	}
+	unlock, err := lock(ctx, filepath.Join(venvs, "ministack.lock"))
+	if err != nil {
+		return "", err
+	}
+	defer unlock()
+
+	venv := filepath.Join(venvs, "ministack")
+	python = filepath.Join(venv, "bin", "python")
+	if installed(venv, stamp) {
+		return python, nil
+	}
+	// Built aside and renamed, so that an interrupted installation is never
+	// taken for a whole one. Only `python -m` is used, which a move does not break.
+	aside := venv + ".new"
+	defer func() { _ = os.RemoveAll(aside) }() // after the rename there is nothing left to remove
+	if err := build(ctx, aside, filepath.Join(scripts, requirements), out); err != nil {
+		return "", err
+	}
+	if err := os.WriteFile(filepath.Join(aside, "stamp"), []byte(stamp), 0o600); err != nil {
+		return "", fmt.Errorf("finish the installation of MiniStack: %w", err)
+	}
+	if err := os.RemoveAll(venv); err != nil {
+		return "", fmt.Errorf("remove the previous MiniStack: %w", err)
+	}
+	if err := os.Rename(aside, venv); err != nil {
+		return "", fmt.Errorf("finish the installation of MiniStack: %w", err)
+	}
+	return python, nil
+}
+
+// scriptsDir finds the module's folder from wherever a program or a test of it
+// was started: tests run in their package's folder, programs in the module's.
+func scriptsDir() (string, error) {
+	start, err := os.Getwd()
+	if err != nil {
+		return "", fmt.Errorf("find the checkout: %w", err)
+	}
+	for dir := start; ; dir = filepath.Dir(dir) {
+		for _, scripts := range []string{dir, filepath.Join(dir, "scripts")} {
+			if _, err := os.Stat(filepath.Join(scripts, requirements)); err == nil {
+				return scripts, nil
+			}
+		}
+		if dir == filepath.Dir(dir) {
+			return "", fmt.Errorf("%s is in no folder above %s: run this inside the checkout", requirements, start)
+		}
+	}
+}
+
+// lock waits until no other process installs. The lock goes with the process.
+func lock(ctx context.Context, path string) (unlock func(), err error) {
+	file, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o600) // #nosec G304 -- a file of this checkout
+	if err != nil {
+		return nil, fmt.Errorf("lock the installation of MiniStack: %w", err)
+	}
+	for {
+		err := syscall.Flock(int(file.Fd()), syscall.LOCK_EX|syscall.LOCK_NB) // #nosec G115 -- descriptors are small
+		if err == nil {
+			return func() { _ = file.Close() }, nil // nothing was written
+		}
+		if !errors.Is(err, syscall.EWOULDBLOCK) && !errors.Is(err, syscall.EINTR) {
+			return nil, errors.Join(fmt.Errorf("lock the installation of MiniStack: %w", err), file.Close())
+		}
+		select {
+		case <-ctx.Done():
+			return nil, errors.Join(fmt.Errorf("wait for another installation of MiniStack: %w", ctx.Err()), file.Close())
+		case <-time.After(100 * time.Millisecond):
+		}
+	}
+}
+
+// installed tells whether the environment was made from these requirements and
+// its Python still runs: a system's upgrade can take the one it links to away.
+func installed(venv, stamp string) bool {
+	made, err := os.ReadFile(filepath.Join(venv, "stamp")) // #nosec G304 -- a file of this checkout
+	if err != nil || string(made) != stamp {
+		return false
+	}
+	_, err = os.Stat(filepath.Join(venv, "bin", "python"))
+	return err == nil
+}
+
+func build(ctx context.Context, venv, requirements string, out io.Writer) error {
+	python, err := findPython(ctx)
+	if err != nil {
+		return err
+	}
+	started := time.Now()
+	say(out, "installing MiniStack, an AWS emulator, into scripts/.venv (once)")
+	if err := os.RemoveAll(venv); err != nil {
+		return fmt.Errorf("remove an unfinished installation: %w", err)
+	}
+	make := exec.CommandContext(ctx, python, "-m", "venv", venv) // #nosec G204 -- python3 of the PATH
+	if output, err := make.CombinedOutput(); err != nil {
+		return fmt.Errorf("python3 could not make a virtual environment: %w: %s", err, lastLine(output))
+	}
+	// Wheels only: nothing that is downloaded runs during the installation.
+	// --require-hashes: and it is what was reviewed.
+	pip := exec.CommandContext(ctx, filepath.Join(venv, "bin", "python"), "-m", "pip", "install", // #nosec G204 -- as above
+		"--disable-pip-version-check", "--no-input", "--retries", "1", "--timeout", "10",
+		"--only-binary", ":all:", "--require-hashes", "-r", requirements)
+	var stderr bytes.Buffer
+	pip.Stderr = &stderr
+	stdout, err := pip.StdoutPipe()
+	if err != nil {
+		return fmt.Errorf("start pip: %w", err)
+	}
+	if err := pip.Start(); err != nil {
+		return fmt.Errorf("start pip: %w", err)
+	}
+	lines := bufio.NewScanner(stdout)
+	for lines.Scan() {
+		if wheel, ok := strings.CutPrefix(lines.Text(), "Collecting "); ok {
+			name, _, _ := strings.Cut(wheel, " ")
+			say(out, "  "+name)
+		}
+	}
+	if err := pip.Wait(); err != nil {
+		if ctx.Err() != nil {
+			return fmt.Errorf("install MiniStack: %w", ctx.Err())
+		}
+		return fmt.Errorf("pip could not install MiniStack; the first time it needs the network: %s", lastLine(stderr.Bytes()))
+	}
+	say(out, fmt.Sprintf("  installed in %.0f s", time.Since(started).Seconds()))
+	return nil
+}
+
+// findPython returns a Python that MiniStack runs on, or says in one line what
+// is missing. Debian and Ubuntu ship python3 without what venv needs.
+func findPython(ctx context.Context) (string, error) {
+	python, err := exec.LookPath("python3")
+	if err != nil {
+		return "", errors.New("python3 was not found: the local cloud needs Python 3.10 or newer, with its venv module")
+	}
+	for _, need := range []struct{ program, otherwise string }{
+		{"import sys; sys.exit(sys.version_info < (3, 10))", "is older than 3.10, which the local cloud needs"},
+		{"import ensurepip, venv", "has no venv module, which the local cloud needs (Debian and Ubuntu: apt install python3-venv)"},
+	} {
+		if err := exec.CommandContext(ctx, python, "-c", need.program).Run(); err != nil { // #nosec G204 -- constants
+			if ctx.Err() != nil {
+				return "", ctx.Err()
+			}
+			return "", fmt.Errorf("%s %s", python, need.otherwise)
+		}
+	}
+	return python, nil
+}
+
+func lastLine(output []byte) string {
+	lines := strings.Split(strings.TrimSpace(string(output)), "\n")
+	return strings.TrimSpace(lines[len(lines)-1])
+}
+
+func say(out io.Writer, line string) {
+	_, _ = fmt.Fprintln(out, line) // progress that cannot be shown is no reason to stop
+}
