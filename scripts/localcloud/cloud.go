@@ -31,6 +31,7 @@ type Cloud struct {
 	URL string
 
 	dir    string
+	group  int // of all processes of this cloud
 	stdin  io.Closer
 	exited chan struct{}
 	stop   func()
@@ -95,7 +96,7 @@ func start(ctx context.Context, python, roots string) (_ *Cloud, err error) {
 		return nil, errors.Join(fmt.Errorf("start MiniStack: %w", err), os.RemoveAll(dir))
 	}
 
-	cloud := &Cloud{URL: "http://127.0.0.1:" + port, dir: dir, stdin: stdin, exited: make(chan struct{})}
+	cloud := &Cloud{URL: "http://127.0.0.1:" + port, dir: dir, group: emulator.Process.Pid, stdin: stdin, exited: make(chan struct{})}
 	go func() {
 		_ = emulator.Wait() // killed in the end, always
 		close(cloud.exited)
