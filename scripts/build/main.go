@@ -1,0 +1,70 @@
+// Command build makes dist/registration.zip, the same bytes on every machine,
+// and writes its key, its digest and its version into the template.
+//
+// With -check it writes nothing, and fails where the committed template does
+// not name what this commit builds.
+package main
+
+import (
+	"bytes"
+	"flag"
+	"fmt"
+	"os"
+	"path/filepath"
+
+	"github.com/doitintl/aws-ro-access/scripts/code"
+	"github.com/doitintl/aws-ro-access/scripts/template"
+)
+
+func main() {
+	check := flag.Bool("check", false, "write nothing, and fail if the committed template names another zip than this commit builds")
+	flag.Parse()
+	if err := run(*check); err != nil {
+		fmt.Fprintln(os.Stderr, "build:", err)
+		os.Exit(1)
+	}
+}
+
+func run(check bool) error {
+	root, err := template.Root()
+	if err != nil {
+		return err
+	}
+	zip, err := code.Build(root)
+	if err != nil {
+		return err
+	}
+	current, err := template.Read()
+	if err != nil {
+		return err
+	}
+	pinned, err := current.Pinned(zip.Pin())
+	if err != nil {
+		return err
+	}
+	same := bytes.Equal(pinned, current.Body)
+	fmt.Printf("zip         %d bytes, SHA-256 %s\n", len(zip.Bytes), zip.Digest)
+	if check {
+		if !same {
+			return fmt.Errorf("%s names %+v, this commit builds %+v: run make build and commit the template", template.Path, current.Pin, zip.Pin())
+		}
+		fmt.Println("template    names exactly this zip")
+		return nil
+	}
+	if err := os.MkdirAll(filepath.Join(root, "dist"), 0o750); err != nil {
+		return err
+	}
+	if err := os.WriteFile(filepath.Join(root, "dist", "registration.zip"), zip.Bytes, 0o600); err != nil {
+		return err
+	}
+	fmt.Println("dist        dist/registration.zip written")
+	if same {
+		fmt.Println("template    names exactly this zip already")
+		return nil
+	}
+	if err := os.WriteFile(filepath.Join(root, template.Path), pinned, 0o600); err != nil {
+		return err
+	}
+	fmt.Println("template    names this zip now: commit " + template.Path)
+	return nil
+}

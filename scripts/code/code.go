@@ -1,0 +1,110 @@
+// Package code builds the function's zip, byte for byte the same wherever it
+// is built from the same commit.
+package code
+
+import (
+	"archive/zip"
+	"bytes"
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"runtime"
+	"strings"
+	"time"
+
+	"github.com/doitintl/aws-ro-access/scripts/template"
+)
+
+// Zip is the function as it is uploaded.
+type Zip struct {
+	Bytes   []byte
+	Digest  string // lower-case hex SHA-256
+	Version string
+}
+
+// Pin is what the template says of the zip. The key is made from the digest,
+// so that another zip never takes its place.
+func (z Zip) Pin() template.Pin {
+	sum := sha256.Sum256(z.Bytes)
+	return template.Pin{
+		Key:        "registration/" + z.Digest + ".zip",
+		CodeSha256: base64.StdEncoding.EncodeToString(sum[:]),
+		Version:    z.Version,
+	}
+}
+
+var goLine = regexp.MustCompile(`(?m)^go (\S+)$`)
+
+// Build compiles the function of the repository at root and zips it. The
+// toolchain is the one that go.mod names, to the patch: another one would
+// give other bytes.
+func Build(root string) (Zip, error) {
+	version, err := os.ReadFile(filepath.Join(root, "lambda", "VERSION")) // #nosec G304 -- the repository's own file
+	if err != nil {
+		return Zip{}, err
+	}
+	mod, err := os.ReadFile(filepath.Join(root, "go.mod")) // #nosec G304 -- the repository's own file
+	if err != nil {
+		return Zip{}, err
+	}
+	line := goLine.FindSubmatch(mod)
+	if line == nil {
+		return Zip{}, errors.New("go.mod names no Go version")
+	}
+	toolchain := "go" + string(line[1])
+	// The zip is compressed by this very program, so its own toolchain counts too.
+	if runtime.Version() != toolchain {
+		return Zip{}, fmt.Errorf("this runs on %s, the zip is made with %s: set GOTOOLCHAIN=%s, as make does", runtime.Version(), toolchain, toolchain)
+	}
+	dir, err := os.MkdirTemp("", "aws-ro-access-build-")
+	if err != nil {
+		return Zip{}, err
+	}
+	defer func() { _ = os.RemoveAll(dir) }() // a leftover does no harm
+
+	binary := filepath.Join(dir, "bootstrap")
+	cmd := exec.Command("go", "build", "-trimpath", "-buildvcs=false", "-mod=readonly", "-tags=lambda.norpc",
+		"-ldflags=-s -w -buildid=", "-o", binary, "./lambda") // #nosec G204 -- no part of it comes from outside
+	cmd.Dir = root
+	cmd.Env = append(os.Environ(), "GOTOOLCHAIN="+toolchain, "GOOS=linux", "GOARCH=amd64", "GOAMD64=v1",
+		"CGO_ENABLED=0", "GOFLAGS=", "GOEXPERIMENT=", "GOWORK=off", "GOFIPS140=off", "GODEBUG=")
+	if out, err := cmd.CombinedOutput(); err != nil {
+		return Zip{}, fmt.Errorf("go build: %w\n%s", err, bytes.TrimSpace(out))
+	}
+	program, err := os.ReadFile(binary) // #nosec G304 -- just built
+	if err != nil {
+		return Zip{}, err
+	}
+	packed, err := pack(program)
+	if err != nil {
+		return Zip{}, err
+	}
+	sum := sha256.Sum256(packed)
+	return Zip{Bytes: packed, Digest: hex.EncodeToString(sum[:]), Version: strings.TrimSpace(string(version))}, nil
+}
+
+// pack zips the program under the name that the runtime provided.al2023
+// starts, with a fixed time and mode.
+func pack(program []byte) ([]byte, error) {
+	var b bytes.Buffer
+	w := zip.NewWriter(&b)
+	header := &zip.FileHeader{Name: "bootstrap", Method: zip.Deflate, Modified: time.Date(1980, 1, 1, 0, 0, 0, 0, time.UTC)}
+	header.SetMode(0o755)
+	f, err := w.CreateHeader(header)
+	if err != nil {
+		return nil, err
+	}
+	if _, err := f.Write(program); err != nil {
+		return nil, err
+	}
+	if err := w.Close(); err != nil {
+		return nil, err
+	}
+	return b.Bytes(), nil
+}
