@@ -29,10 +29,10 @@ type registration struct {
 var members = map[string]*regexp.Regexp{
 	"requestType":     regexp.MustCompile(`^(Create|Update|Delete)$`),
 	"requestId":       regexp.MustCompile(`(?s)^.+$`),
-	"stackId":         regexp.MustCompile(`^arn:(aws|aws-us-gov|aws-cn|aws-eusc):cloudformation:[a-z0-9-]+:[0-9]{12}:stack/[A-Za-z0-9-]+/[A-Za-z0-9-]+$`),
+	"stackId":         regexp.MustCompile(`^arn:(aws|aws-us-gov|aws-cn|aws-eusc):cloudformation:[a-z0-9-]{1,32}:[0-9]{12}:stack/[!-.0-~]+/[!-.0-~]+$`),
 	"accountId":       regexp.MustCompile(`^[0-9]{12}$`),
-	"region":          regexp.MustCompile(`^[a-z]{2,}(-[a-z]+)+-[0-9]+$`),
-	"roleArn":         regexp.MustCompile(`^arn:(aws|aws-us-gov|aws-cn|aws-eusc):iam::[0-9]{12}:role/([!-~]+/)?[A-Za-z0-9_+=,.@-]{1,64}$`),
+	"region":          regexp.MustCompile(`^[a-z0-9-]{1,32}$`),
+	"roleArn":         regexp.MustCompile(`^arn:(aws|aws-us-gov|aws-cn|aws-eusc):iam::[0-9]{12}:role/[!-~]*[!-.0-~]$`),
 	"externalId":      regexp.MustCompile(`^[A-Za-z0-9_+=,.@:/-]{2,}$`),
 	"ticketId":        regexp.MustCompile(`^[A-Za-z0-9-]{1,32}$`),
 	"access":          regexp.MustCompile(`^(approved|dismissed)$`),
