@@ -1,0 +1,63 @@
+// Command link prints the quick-create link of a support request: the customer
+// opens it, reads one page and ticks one box.
+//
+// The link stands alone on standard output. Whatever CloudFormation's form
+// would show in red is refused here.
+package main
+
+import (
+	"flag"
+	"fmt"
+	"os"
+	"time"
+
+	"github.com/doitintl/aws-ro-access/scripts/regions"
+	"github.com/doitintl/aws-ro-access/scripts/template"
+)
+
+func main() {
+	var r request
+	flag.StringVar(&r.region, "region", "", "the `region` of the stack")
+	flag.StringVar(&r.ticket, "ticket", "", "the `number` of the support request, or none")
+	flag.StringVar(&r.expires, "expires", "", "when the access ends, a UTC `time` like 2026-12-31T00:00:00Z, or never (default 30 days from now)")
+	flag.StringVar(&r.externalID, "external-id", "", "what DoiT must present (default: made by the stack)")
+	flag.StringVar(&r.stack, "stack", "", "the stack's `name` (default doit-support, with the ticket's number)")
+	organization := flag.String("organization", "", "with any value, the link rolls out over an AWS Organization")
+	flag.Parse()
+	link, err := run(r, *organization != "", time.Now())
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "link:", err)
+		os.Exit(1)
+	}
+	fmt.Println(link)
+}
+
+func run(r request, organization bool, now time.Time) (string, error) {
+	if flag.NArg() > 0 {
+		return "", fmt.Errorf("%q is no flag", flag.Arg(0))
+	}
+	root, err := template.Root()
+	if err != nil {
+		return "", err
+	}
+	known, err := regions.Read(root)
+	if err != nil {
+		return "", err
+	}
+	published, err := template.Read()
+	if err != nil {
+		return "", err
+	}
+	launched, path := published, template.Path
+	if organization {
+		path = template.OrganizationPath
+		if launched, err = template.ReadOrganization(); err != nil {
+			return "", err
+		}
+	}
+	partition, err := offered(r.region, known, published)
+	if err != nil {
+		return "", err
+	}
+	return r.link(partition, path, launched, now)
+}

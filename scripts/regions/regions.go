@@ -1,0 +1,76 @@
+// Package regions tells which regions AWS has, and in which partition.
+package regions
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+)
+
+// Partitions maps each region to its partition.
+type Partitions map[string]string
+
+// Read reads AWS's own list, which the SDK carries to resolve endpoints and
+// does not export. It comes from the source of the SDK's version in the
+// go.mod at root, whose digest go.sum pins.
+func Read(root string) (Partitions, error) {
+	list := exec.Command("go", "list", "-m", "-f", "{{.Dir}}", "github.com/aws/aws-sdk-go-v2")
+	list.Dir = root
+	list.Env = append(os.Environ(), "GOWORK=off", "GOFLAGS=")
+	dir, err := list.Output()
+	if err != nil {
+		return nil, fmt.Errorf("find the AWS SDK's source: %w", saying(err))
+	}
+	path := filepath.Join(strings.TrimSpace(string(dir)), "internal", "endpoints", "awsrulesfn", "partitions.json")
+	text, err := os.ReadFile(path) // #nosec G304 -- a file of a pinned module
+	if err != nil {
+		return nil, fmt.Errorf("read the AWS SDK's list of regions: %w", err)
+	}
+	var doc struct {
+		Partitions []struct {
+			ID      string              `json:"id"`
+			Regions map[string]struct{} `json:"regions"`
+		} `json:"partitions"`
+	}
+	if err := json.Unmarshal(text, &doc); err != nil {
+		return nil, fmt.Errorf("read the AWS SDK's list of regions: %s: %w", path, err)
+	}
+	all := Partitions{}
+	for _, partition := range doc.Partitions {
+		for region := range partition.Regions {
+			if strings.HasSuffix(region, "-global") {
+				continue // where IAM and its like are signed for, and no place
+			}
+			all[region] = partition.ID
+		}
+	}
+	if all["us-east-1"] != "aws" {
+		return nil, fmt.Errorf("%s does not know us-east-1: the AWS SDK has changed its form", path)
+	}
+	return all, nil
+}
+
+// Of lists a partition's regions.
+func (p Partitions) Of(partition string) []string {
+	var names []string
+	for region, of := range p {
+		if of == partition {
+			names = append(names, region)
+		}
+	}
+	slices.Sort(names)
+	return names
+}
+
+// saying adds what a program wrote before it failed.
+func saying(err error) error {
+	if exit, ok := errors.AsType[*exec.ExitError](err); ok && len(exit.Stderr) > 0 {
+		return fmt.Errorf("%w: %s", err, strings.TrimSpace(string(exit.Stderr)))
+	}
+	return err
+}
