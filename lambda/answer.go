@@ -3,89 +3,58 @@ package main
 import (
 	"bytes"
 	"context"
+	"encoding/json"
+	"log/slog"
 	"net/http"
 	"strconv"
 	"strings"
-	"time"
-	"unicode/utf8"
 )
 
-// unregistered is the physical resource ID where no role is known. It names
-// no role, so that its Delete has nothing to do.
+// unregistered is the physical resource ID where no role is known: its Delete has nothing to do.
 const unregistered = "unregistered"
 
-// answerLimit is CloudFormation's own, in bytes.
+// answer is a custom resource response. It has no Data: nothing in a stack
+// may depend on what DoiT's endpoint says.
 // https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/crpg-ref-responses.html
-const answerLimit = 4096
-
-// answer is a custom resource response. It carries no Data: nothing in the
-// template may depend on what DoiT's endpoint says.
 type answer struct {
-	Status             string
-	Reason             string `json:",omitempty"`
-	PhysicalResourceID string `json:"PhysicalResourceId"`
-	StackID            string `json:"StackId"`
-	RequestID          string `json:"RequestId"`
-	LogicalResourceID  string `json:"LogicalResourceId"`
+	Status, PhysicalResourceId, StackId, RequestId, LogicalResourceId string
+	Reason                                                            string `json:",omitempty"`
 }
 
-// encode returns the answer as at most 4096 bytes of JSON, for which the
-// Reason is cut as needed.
-func (a answer) encode() ([]byte, error) {
+// send puts the answer to the event's ResponseURL, with the same bytes at
+// every try and without a Content-Type, for which the URL is not signed.
+func (f *function) send(ctx context.Context, log *slog.Logger, ev event, a answer) error {
+	_, err := f.deliver(ctx, log, toCloudFormation, ev.responseURL, a.encode(), func() (http.Header, error) { return http.Header{}, nil })
+	return err
+}
+
+// encode cuts the Reason so that CloudFormation's limit of 4096 bytes is kept.
+func (a answer) encode() []byte {
 	for {
-		body, err := marshal(a)
-		excess := len(body) - answerLimit
-		if err != nil || excess <= 0 || a.Reason == "" {
-			return body, err
+		body := marshal(a)
+		excess := len(body) - 4096
+		if excess <= 0 || a.Reason == "" {
+			return body
 		}
-		const more = " …"
-		kept := strings.TrimSuffix(a.Reason, more)
-		kept = kept[:max(len(kept)-excess-len(more), 0)]
-		for kept != "" && !utf8.ValidString(kept) {
-			kept = kept[:len(kept)-1]
-		}
-		if a.Reason = kept + more; kept == "" {
-			a.Reason = ""
-		}
+		a.Reason = strings.ToValidUTF8(a.Reason[:max(len(a.Reason)-excess, 0)], "")
 	}
 }
 
-// send puts the answer to the ResponseURL, with the same bytes at every try.
-func (f *function) send(ctx context.Context, log logger, ev event, a answer) error {
-	body, err := a.encode()
-	if err != nil {
-		return err
-	}
-	return f.deliver(ctx, log, toCloudFormation, func(ctx context.Context) (*http.Request, error) {
-		// No Content-Type: the URL is signed for none. The URL is set afterwards, since NewRequest would re-encode it.
-		req, err := http.NewRequestWithContext(ctx, http.MethodPut, "", bytes.NewReader(body))
-		if err != nil {
-			return nil, err
-		}
-		req.URL = ev.responseURL
-		return req, nil
-	})
+// marshal is json.Marshal without HTML escaping, of a struct of text, which never fails.
+func marshal(v any) []byte {
+	var b bytes.Buffer
+	encoder := json.NewEncoder(&b)
+	encoder.SetEscapeHTML(false)
+	_ = encoder.Encode(v)
+	return bytes.TrimSuffix(b.Bytes(), []byte("\n"))
 }
 
-// toCloudFormation is how an answer is tried.
-var toCloudFormation = recipient{
-	name:  "CloudFormation's ResponseURL",
-	limit: 3 * time.Second,
-	passing: func(status int) bool {
-		return status == http.StatusRequestTimeout || status == http.StatusTooManyRequests || status >= 500
-	},
-}
-
-// printable takes what could not be read in a console out of a text: control
-// characters and what is not UTF-8.
+// printable takes out of a text what a console does not show in a line.
 func printable(text string) string {
 	return strings.Map(func(r rune) rune {
-		switch {
-		case r == '\n' || r == '\t':
-			return ' '
-		case r == utf8.RuneError || !strconv.IsPrint(r):
-			return -1
+		if strconv.IsPrint(r) {
+			return r
 		}
-		return r
-	}, text)
+		return -1
+	}, strings.ReplaceAll(text, "\n", "; "))
 }

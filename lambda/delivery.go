@@ -1,131 +1,100 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"math/rand/v2"
 	"net/http"
+	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
 )
 
-// recipient is who is told something, and how it is tried.
+// recipient is who is told, how, for how long at a try, and after which answers again.
 type recipient struct {
-	name    string
-	limit   time.Duration // of one try
-	passing func(status int) bool
+	name, method string
+	limit        time.Duration
+	again        func(status int) bool
+	gone         bool // 404 and 410 mean that it is done
 }
 
-// refusal is an answer that says no: a status other than 2xx.
-type refusal struct {
-	status     int
-	detail     string        // of the problem document (RFC 9457), if there is one
-	retryAfter time.Duration // zero if the answer does not say
-	passing    bool
-}
+var toEndpoint = recipient{name: "registration endpoint", method: http.MethodPost, limit: 10 * time.Second, again: func(status int) bool {
+	return slices.Contains([]int{408, 425, 429, 500, 502, 503, 504}, status)
+}}
 
-func (r *refusal) Error() string {
-	text := "answered " + strconv.Itoa(r.status)
-	if name := http.StatusText(r.status); name != "" {
-		text += " " + name
-	}
-	if r.detail != "" {
-		text += ": " + r.detail
-	}
-	return text
-}
+var toCloudFormation = recipient{name: "CloudFormation", method: http.MethodPut, limit: 3 * time.Second, again: func(status int) bool {
+	return status == 408 || status == 429 || status >= 500
+}}
 
-// deliver sends what request builds, anew for every try, until it is answered
-// with 2xx (nil) or refused for good (a *refusal that is not passing). It
-// gives up with the last failure when the next wait would pass ctx's deadline.
-func (f *function) deliver(ctx context.Context, log logger, to recipient, request func(context.Context) (*http.Request, error)) error {
+// deliver sends body, with a new header at every try, until it is taken (no
+// error), refused for good (the status, and an error), or the next wait would
+// pass ctx's deadline: then it fails at once, with the last failure.
+func (f *function) deliver(ctx context.Context, log *slog.Logger, to recipient, u *url.URL, body []byte,
+	header func() (http.Header, error)) (refused int, err error) {
 	end, _ := ctx.Deadline()
 	for attempt := 1; ; attempt++ {
 		start := time.Now()
-		tryCtx, cancel := context.WithTimeout(ctx, to.limit)
-		req, err := request(tryCtx)
+		h, err := header()
 		if err != nil {
-			cancel()
-			return err
+			return 0, err
 		}
-		err = f.exchange(req, to)
-		cancel()
+		h.Set("User-Agent", "doit-aws-ro-access/"+strings.TrimSpace(version))
+		status, wait, err := f.try(ctx, to, &http.Request{
+			Method: to.method, URL: u, Header: h, Body: io.NopCloser(bytes.NewReader(body)), ContentLength: int64(len(body)),
+		})
 		if err == nil {
-			log.Info("delivered", "to", to.name, "attempt", attempt, "duration", time.Since(start).Seconds())
-			return nil
+			return 0, nil
 		}
-		var refused *refusal
-		status, wait := 0, backoff(attempt)
-		if errors.As(err, &refused) {
-			status, wait = refused.status, wait+refused.retryAfter
+		log.Warn("try failed", "to", to.name, "attempt", attempt, "status", status, "error", err.Error(), "duration", time.Since(start).Seconds())
+		err = fmt.Errorf("%s, try %d: %w", to.name, attempt, err)
+		if status != 0 && !to.again(status) {
+			return status, err
 		}
-		log.Warn("try failed", "to", to.name, "attempt", attempt, "status", status, "error", err.Error(),
-			"duration", time.Since(start).Seconds())
-		err = fmt.Errorf("%s: %w", to.name, err)
-		if refused != nil && !refused.passing {
-			return err
-		}
+		// Exponential backoff from 200 ms to 20 s, with full jitter, after what the answer asks for.
+		// https://aws.amazon.com/blogs/architecture/exponential-backoff-and-jitter/
+		wait += rand.N(min(200*time.Millisecond<<min(attempt-1, 10), 20*time.Second)) // #nosec G404 -- it guards nothing
 		if time.Now().Add(wait).After(end) {
-			return fmt.Errorf("gave up after %d tries: %w", attempt, err)
+			return 0, err
 		}
 		time.Sleep(wait)
 	}
 }
 
-// backoff is exponential with full jitter: up to 200 ms before the second
-// try, up to twice as long before each further one, and never over 20 s.
-// https://aws.amazon.com/blogs/architecture/exponential-backoff-and-jitter/
-func backoff(attempt int) time.Duration {
-	ceiling := min(200*time.Millisecond<<min(attempt-1, 10), 20*time.Second)
-	return rand.N(ceiling) // #nosec G404 -- spreads load, guards nothing
+// try sends one request. An answer other than 2xx is an error, with the
+// detail of its problem document (RFC 9457), if it has one in 64 KiB, and the
+// wait that it asks for. RoundTrip, unlike a client, follows no redirect.
+func (f *function) try(ctx context.Context, to recipient, req *http.Request) (status int, wait time.Duration, err error) {
+	ctx, cancel := context.WithTimeout(ctx, to.limit)
+	defer cancel()
+	resp, err := f.transport.RoundTrip(req.WithContext(ctx))
+	if errors.Is(err, context.DeadlineExceeded) {
+		return 0, 0, errors.New("no answer in time")
+	} else if err != nil {
+		return 0, 0, err
+	}
+	defer func() { _ = resp.Body.Close() }() // nobody needs the rest of it
+	if status = resp.StatusCode; status/100 == 2 || to.gone && (status == 404 || status == 410) {
+		return status, 0, nil
+	}
+	var problem properties
+	b, _ := io.ReadAll(io.LimitReader(resp.Body, 64<<10)) // what cannot be read or parsed has no detail
+	_ = json.Unmarshal(b, &problem)
+	text := fmt.Sprintf("answered %d %s: %s", status, http.StatusText(status), problem.text("detail"))
+	return status, retryAfter(resp.Header.Get("Retry-After")), errors.New(strings.TrimRight(text, ": "))
 }
 
-// exchange sends one request and reads what matters of the answer. It follows
-// no redirect: RoundTrip never does.
-func (f *function) exchange(req *http.Request, to recipient) error {
-	req.Header["User-Agent"] = []string{"doit-aws-ro-access/" + strings.TrimSpace(version)}
-	resp, err := f.transport.RoundTrip(req)
-	if err != nil {
-		if errors.Is(err, context.DeadlineExceeded) {
-			return errors.New("no answer in time")
-		}
-		return err
-	}
-	defer func() { _ = resp.Body.Close() }() // nothing is lost: the body was read as far as it matters
-	if resp.StatusCode >= 200 && resp.StatusCode < 300 {
-		return nil
-	}
-	return &refusal{
-		status:     resp.StatusCode,
-		detail:     problemDetail(resp.Body),
-		retryAfter: retryAfter(resp.Header.Get("Retry-After")),
-		passing:    to.passing(resp.StatusCode),
-	}
-}
-
-// problemDetail returns the detail of a problem document of at most 64 KiB,
-// and "" for anything else: the status alone is a refusal.
-func problemDetail(body io.Reader) string {
-	const limit = 64 << 10
-	b, err := io.ReadAll(io.LimitReader(body, limit))
-	if err != nil {
-		return ""
-	}
-	var problem map[string]any
-	if json.Unmarshal(b, &problem) != nil {
-		return ""
-	}
-	return properties(problem).text("detail")
-}
-
-// retryAfter reads the header of that name: seconds or a date. Nonsense is no wait.
+// retryAfter reads seconds or a date. Nonsense asks for no wait.
 func retryAfter(value string) time.Duration {
-	if n, err := strconv.ParseUint(value, 10, 31); err == nil {
-		return time.Duration(n) * time.Second
+	if consists(value, 1, 100, digits) {
+		n, _ := strconv.ParseUint(value, 10, 31) // the most of 31 bits, where it is more
+		return time.Duration(n) * time.Second    // #nosec G115 -- of 31 bits
 	}
 	if at, err := http.ParseTime(value); err == nil {
 		return max(time.Until(at), 0)

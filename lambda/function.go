@@ -1,17 +1,17 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"log/slog"
 	"net/http"
 	"runtime/debug"
-	"strings"
 	"time"
 )
 
-// function is what one process knows between events.
+// function is what a process knows between events.
 type function struct {
 	endpoint  string // REGISTRATION_ENDPOINT, checked when it is needed
 	transport http.RoundTripper
@@ -19,8 +19,7 @@ type function struct {
 }
 
 // Invoke takes one event from Lambda to its answer. It fails where nobody can
-// be answered, or the answer could not be delivered: then Lambda delivers the
-// event again.
+// be answered or the answer was not taken: then Lambda delivers the event again.
 func (f *function) Invoke(ctx context.Context, payload []byte) (_ []byte, err error) {
 	defer func() {
 		if p := recover(); p != nil {
@@ -36,135 +35,99 @@ func (f *function) Invoke(ctx context.Context, payload []byte) (_ []byte, err er
 		return nil, err
 	}
 	f.withheld.reset(ev)
-	s, _ := parseStackID(ev.stackID)
-	log := slog.With("requestType", ev.requestType, "stack", s.name)
-
 	workEnd, answerEnd := deadlines(ctx, ev)
+	log := slog.With("requestType", ev.text("RequestType"))
 	r, failed, trouble := f.work(ctx, workEnd, log, ev)
 
-	a := answer{
-		Status:             "SUCCESS",
-		PhysicalResourceID: physicalResourceID(ev, r.RoleArn, failed),
-		StackID:            ev.stackID,
-		RequestID:          ev.requestID,
-		LogicalResourceID:  ev.logicalResourceID,
-	}
-	level := slog.LevelInfo
-	text := ""
+	a := answer{Status: "SUCCESS", PhysicalResourceId: physicalResourceID(ev, r.RoleArn, failed),
+		StackId: ev.text("StackId"), RequestId: ev.text("RequestId"), LogicalResourceId: ev.text("LogicalResourceId")}
+	level, text := slog.LevelInfo, ""
 	if trouble != nil {
-		level = slog.LevelWarn
-		text = f.withheld.removeFrom(printable(strings.ReplaceAll(trouble.Error(), "\n", "; ")))
+		level, text = slog.LevelWarn, f.withheld.removeFrom(printable(trouble.Error()))
 	}
 	if failed {
-		level = slog.LevelError
-		a.Status, a.Reason = "FAILED", text
+		level, a.Status, a.Reason = slog.LevelError, "FAILED", text
 	}
 	ctx, cancel := context.WithDeadline(ctx, answerEnd)
 	defer cancel()
+	log = log.With("stack", r.stack.name, "role", r.RoleArn)
 	err = f.send(ctx, log, ev, a)
-	log.Log(ctx, level, "outcome", "role", r.RoleArn, "status", a.Status, "error", text, "answered", err == nil,
-		"duration", time.Since(start).Seconds())
+	log.Log(ctx, level, "outcome", "status", a.Status, "error", text, "answered", err == nil, "duration", time.Since(start).Seconds())
 	return []byte("null"), err
 }
 
-// work checks the event and registers what it says. It returns what was
-// registered as far as it is valid, what went wrong, and whether that makes
-// the answer FAILED.
-func (f *function) work(ctx context.Context, end time.Time, log logger, ev event) (r registration, failed bool, trouble error) {
-	rule := ruleOf(ev)
+// work checks the event and registers what it says. It returns what that is,
+// as far as it is valid, whether the answer is FAILED, and what went wrong.
+func (f *function) work(ctx context.Context, end time.Time, log *slog.Logger, ev event) (r registration, failed bool, trouble error) {
+	untoldFails, refusedFails := fatal(ev)
 	defer func() {
 		if p := recover(); p != nil {
 			log.Error("panic", "error", fmt.Sprint(p), "stackTrace", string(debug.Stack()))
-			failed, trouble = rule.untold, fmt.Errorf("the function failed unexpectedly, which its log shows as a panic: %v", p)
+			failed, trouble = untoldFails, fmt.Errorf("panic in the registration function: %v", p)
 		}
 	}()
 	r, invalid := registrationOf(ev)
-	log = log.With("role", r.RoleArn)
+	log = log.With("stack", r.stack.name, "role", r.RoleArn)
 	log.Info("event")
-
-	deletion := ev.requestType == "Delete"
+	requestType := ev.text("RequestType")
+	deletes := requestType == "Delete"
 	switch {
-	case ev.requestType != "Create" && ev.requestType != "Update" && !deletion:
-		return r, true, fmt.Errorf("RequestType %.40q is not Create, Update or Delete", ev.requestType)
-	case deletion && r.RoleArn == "":
-		return r, false, invalid
-	case invalid != nil && !deletion:
-		return r, rule.invalid, invalid
-	case rule.late && ev.nobodyWaits():
-		return r, true, fmt.Errorf("nobody has been waiting for this request since %s, so that it was not registered; try again",
-			ev.waitsUntil().UTC().Format(utcTime))
+	case requestType != "Create" && requestType != "Update" && !deletes:
+		return r, true, fmt.Errorf("RequestType %.40q must be Create, Update or Delete", requestType)
+	case deletes && r.RoleArn == "", !deletes && invalid != nil:
+		return r, !ev.endsAccess(), invalid
+	case !ev.endsAccess() && ev.nobodyWaits():
+		return r, true, fmt.Errorf("nobody has waited for this request since %s, so nothing was registered", ev.waitsUntil().UTC().Format(utcTime))
 	}
 	ctx, cancel := context.WithDeadline(ctx, end)
 	defer cancel()
-	err := f.register(ctx, log, r)
-	var refused *refusal
-	if errors.As(err, &refused) && !refused.passing {
-		if deletion && (refused.status == http.StatusNotFound || refused.status == http.StatusGone) {
-			return r, false, nil
-		}
-		return r, rule.refused, err
+	refused, err := f.register(ctx, log, r)
+	if refused != 0 {
+		return r, refusedFails, err
 	}
-	return r, err != nil && rule.untold, err
+	return r, err != nil && untoldFails, err
 }
 
-// rule tells which troubles make an answer FAILED: properties that are not
-// valid, an endpoint that could not be told, one that refused, and nobody
-// waiting. What does not fail is a warning in the log.
-type rule struct{ invalid, untold, refused, late bool }
-
-// ruleOf is the design's table of what CloudFormation is told. Where several
-// kinds of Update fit, the last one in it counts.
-func ruleOf(ev event) rule {
-	role, oldRole, id := ev.properties.text("RoleArn"), ev.oldProperties.text("RoleArn"), ev.physicalResourceID
+// fatal tells whether the answer is FAILED where the endpoint could not be
+// told, and where it refused. Otherwise that is a warning in the log. What
+// ends access never waits for DoiT: a failed dismissal would be rolled back,
+// and hand the access out again.
+func fatal(ev event) (untold, refused bool) {
+	role, oldRole, id := ev.given.text("RoleArn"), ev.old.text("RoleArn"), ev.text("PhysicalResourceId")
+	update := ev.text("RequestType") == "Update"
 	switch {
 	case ev.endsAccess():
-		// It never waits for DoiT, and a failed dismissal would be rolled back, which would hand the access out again.
-		return rule{}
-	case ev.requestType != "Update":
-		return rule{invalid: true, untold: true, refused: true, late: true}
-	case id == role && oldRole != "" && oldRole != role:
-		// A replacement is being rolled back: a failure would strand the stack in UPDATE_ROLLBACK_FAILED.
-		return rule{invalid: true, late: true}
-	case ev.oldProperties.text("Access") == dismissed:
-		// An approval that DoiT does not hear of must not look like one.
-		return rule{invalid: true, untold: true, refused: true, late: true}
-	case role == oldRole || role == id:
-		return rule{invalid: true, refused: true, late: true}
+		return false, false
+	case update && id == role && oldRole != "" && oldRole != role:
+		// A replacement is rolled back: a failure would leave the stack in UPDATE_ROLLBACK_FAILED.
+		return false, false
+	case update && ev.old.text("Access") == dismissed:
+		// An approval of which DoiT does not hear must not look like one.
+		return true, true
 	}
-	return rule{invalid: true, untold: true, refused: true, late: true}
+	return !update || role != oldRole && role != id, true
 }
 
-// endsAccess tells whether the event is a Delete or a dismissal.
-func (ev event) endsAccess() bool {
-	return ev.requestType == "Delete" || ev.requestType == "Update" && ev.properties.text("Access") == dismissed
-}
-
-// physicalResourceID is the role's ARN. A changed one makes CloudFormation
-// delete the old one, so whatever did not replace anything keeps its ID.
+// physicalResourceID is the role's ARN. CloudFormation deletes the resource of
+// an ID that changes, so an Update that replaced nothing keeps its ID.
 func physicalResourceID(ev event, role string, failed bool) string {
-	id := ev.physicalResourceID
-	if ev.requestType == "Create" || ev.requestType == "Update" && !failed && role != "" {
-		id = role
+	if t := ev.text("RequestType"); t == "Create" || t == "Update" && !failed && role != "" {
+		return cmp.Or(role, unregistered)
 	}
-	if id == "" {
-		return unregistered
-	}
-	return id
+	return cmp.Or(ev.text("PhysicalResourceId"), unregistered)
 }
 
-// deadlines are when the work stops and when the answer gives up. The end is
-// Lambda's deadline, or the moment when nobody waits any more, or, where the
-// answer does not depend on anybody's hearing of it, 30 seconds from now.
+// deadlines are when the work stops, and when the answer gives up. They leave
+// room before the end: Lambda's deadline, or when nobody waits any more, for
+// which what ends access does not care, or 30 seconds from now.
 func deadlines(ctx context.Context, ev event) (work, answer time.Time) {
 	now := time.Now()
 	end := now.Add(30 * time.Second)
-	lambda, limited := ctx.Deadline()
-	until := ev.waitsUntil()
-	if limited && (lambda.Before(end) || !ev.endsAccess() && !ev.nobodyWaits()) {
-		end = lambda
+	if !ev.endsAccess() && !ev.nobodyWaits() {
+		end = ev.waitsUntil()
 	}
-	if !ev.endsAccess() && until.After(now) && until.Before(end) {
-		end = until
+	if lambdas, limited := ctx.Deadline(); limited && lambdas.Before(end) {
+		end = lambdas
 	}
 	reserve := min(10*time.Second, end.Sub(now)/3)
 	return end.Add(-reserve), end.Add(-min(500*time.Millisecond, reserve/2))

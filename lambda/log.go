@@ -1,100 +1,67 @@
 package main
 
 import (
+	"cmp"
 	"io"
-	"log"
 	"log/slog"
 	"net/url"
 	"strings"
 	"sync"
 )
 
-// logger writes lines about one event.
-type logger = *slog.Logger
-
-// Levels of Lambda's advanced logging controls that slog does not name. The
-// function writes nothing at them.
+// startLog makes every line of the process, those of aws-lambda-go included, a
+// JSON object with timestamp, level and message, and without secrets.
 // https://docs.aws.amazon.com/lambda/latest/dg/monitoring-cloudwatchlogs-log-level.html
-const (
-	levelTrace = slog.LevelDebug - 4
-	levelFatal = slog.LevelError + 4
-)
-
-// startLog makes every line of the process, those of aws-lambda-go included,
-// a JSON object with timestamp, level and message, without what is withheld.
 func startLog(w io.Writer, level string, withheld *secrets) {
-	lowest, known := map[string]slog.Level{
-		"TRACE": levelTrace, "DEBUG": slog.LevelDebug, "INFO": slog.LevelInfo,
-		"WARN": slog.LevelWarn, "ERROR": slog.LevelError, "FATAL": levelFatal,
-	}[strings.ToUpper(level)]
-	if !known {
-		lowest = slog.LevelInfo
-	}
+	levels := map[string]slog.Level{"TRACE": -8, "DEBUG": -4, "INFO": 0, "WARN": 4, "ERROR": 8, "FATAL": 12}
+	keys := map[string]string{slog.TimeKey: "timestamp", slog.MessageKey: "message"}
 	slog.SetDefault(slog.New(slog.NewJSONHandler(w, &slog.HandlerOptions{
-		Level: lowest,
+		Level: levels[level], // INFO for any other
 		ReplaceAttr: func(_ []string, a slog.Attr) slog.Attr {
-			switch {
-			case a.Key == slog.TimeKey:
-				a.Key = "timestamp"
-			case a.Key == slog.MessageKey:
-				a = slog.String("message", withheld.removeFrom(a.Value.String()))
-			case a.Value.Kind() == slog.KindString:
+			if a.Value.Kind() == slog.KindString {
 				a.Value = slog.StringValue(withheld.removeFrom(a.Value.String()))
 			}
+			a.Key = cmp.Or(keys[a.Key], a.Key)
 			return a
 		},
 	})))
-	// aws-lambda-go prints through package log, and only what went wrong.
-	slog.SetLogLoggerLevel(slog.LevelError)
-	log.SetFlags(0)
+	slog.SetLogLoggerLevel(slog.LevelError) // of package log, by which aws-lambda-go tells what went wrong
 }
 
-// secrets are the texts that no log line and no error may hold, whoever sent
-// them back to us: a server can repeat what it was sent.
+// secrets are what no log line and no error may hold, whoever repeats it to
+// us: a server can write what it was sent into its answer.
 type secrets struct {
-	mu    sync.Mutex
+	mu    sync.Mutex // net/http may log while an event is at work
 	texts []string
 }
 
-// reset forgets the last event's secrets and takes up this one's.
+// reset withholds what is secret about an event, and nothing of the last one.
 func (s *secrets) reset(ev event) {
 	s.mu.Lock()
 	s.texts = nil
-	for _, p := range []properties{ev.properties, ev.oldProperties} {
-		if id := p.text("ExternalId"); len(id) >= 2 {
-			s.texts = append(s.texts, id)
-		}
-	}
 	s.mu.Unlock()
-	u := ev.responseURL
-	s.add(u.Scheme+"://"+u.Host+u.RequestURI(), u.RequestURI(), u.RawQuery)
-	for _, values := range u.Query() {
-		s.add(values...)
-	}
-	if c, err := environmentCredentials(); err == nil {
-		s.add(c.SecretAccessKey, c.SessionToken, url.QueryEscape(c.SessionToken), c.AccessKeyID)
-	}
+	u, own := ev.responseURL, ownCredentials()
+	s.add(ev.given.text("ExternalId"), ev.old.text("ExternalId"), u.Scheme+"://"+u.Host+u.RequestURI(), u.RequestURI(), u.RawQuery,
+		u.Query().Get("X-Amz-Signature"), own.SecretAccessKey, own.SessionToken, url.QueryEscape(own.SessionToken), own.AccessKeyID)
 }
 
-// add withholds further texts. Short ones are left alone: they are no
-// secrets, and would tear holes into every line.
+// add withholds further texts. One character is no secret, and would tear holes into every line.
 func (s *secrets) add(texts ...string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, text := range texts {
-		if len(text) >= 8 {
+		if len(text) >= 2 {
 			s.texts = append(s.texts, text)
 		}
 	}
 }
 
-// removeFrom takes out of a text whatever is withheld.
 func (s *secrets) removeFrom(text string) string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	for _, secret := range s.texts {
-		// What is left and right of a secret can make up another one.
-		for strings.Contains(text, secret) {
+	for before := ""; before != text; { // what stood around one can make up another
+		before = text
+		for _, secret := range s.texts {
 			text = strings.ReplaceAll(text, secret, "")
 		}
 	}

@@ -1,10 +1,7 @@
 // Command lambda is the function behind the custom resource Registration of
-// template/doitmanagement.yaml: it tells DoiT's registration endpoint about
-// the stack's SupportRole, and tells CloudFormation how that went.
-//
-// One event takes one road: decode (event.go), check (properties.go),
-// register (registration.go, proof.go, delivery.go), answer (answer.go);
-// function.go is that road.
+// template/doitmanagement.yaml: it tells DoiT's registration endpoint of the
+// stack's SupportRole, and CloudFormation how that went. One event takes one
+// road, which function.go shows: decode, check, register, answer.
 package main
 
 import (
@@ -23,22 +20,13 @@ func main() {
 	withheld := new(secrets)
 	startLog(os.Stderr, os.Getenv("AWS_LAMBDA_LOG_LEVEL"), withheld)
 	lambda.Start(&function{
-		endpoint:  os.Getenv("REGISTRATION_ENDPOINT"),
-		transport: newTransport(),
-		withheld:  withheld,
+		endpoint: os.Getenv("REGISTRATION_ENDPOINT"),
+		withheld: withheld,
+		// Used as it is: a Client follows redirects, sends the presigned URL on as Referer, and shows it in its errors.
+		// Nothing is kept alive, since Lambda freezes the process between events.
+		transport: &http.Transport{
+			TLSClientConfig:   &tls.Config{MinVersion: tls.VersionTLS12},
+			DisableKeepAlives: true, DisableCompression: true, MaxResponseHeaderBytes: 64 << 10,
+		},
 	})
-}
-
-// newTransport returns the one way out of the process. It is used without an
-// http.Client, which would follow redirects, send the presigned URL on as
-// Referer, and put it into its errors.
-func newTransport() *http.Transport {
-	return &http.Transport{
-		TLSClientConfig: &tls.Config{MinVersion: tls.VersionTLS12},
-		// Lambda freezes the process between events, which breaks idle connections, and net/http would replay a request
-		// with an Idempotency-Key on a broken one by itself, with the same proof.
-		DisableKeepAlives:      true,
-		DisableCompression:     true,
-		MaxResponseHeaderBytes: 64 << 10,
-	}
 }

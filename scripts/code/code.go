@@ -41,47 +41,26 @@ func (z Zip) Pin() template.Pin {
 
 var goLine = regexp.MustCompile(`(?m)^go (\S+)$`)
 
-// Build compiles the function of the repository at root and zips it. The
-// toolchain is the one that go.mod names, to the patch: another one would
-// give other bytes.
+// Build compiles the function of the repository at root and zips it.
 func Build(root string) (Zip, error) {
 	version, err := os.ReadFile(filepath.Join(root, "lambda", "VERSION")) // #nosec G304 -- the repository's own file
 	if err != nil {
 		return Zip{}, err
-	}
-	mod, err := os.ReadFile(filepath.Join(root, "go.mod")) // #nosec G304 -- the repository's own file
-	if err != nil {
-		return Zip{}, err
-	}
-	line := goLine.FindSubmatch(mod)
-	if line == nil {
-		return Zip{}, errors.New("go.mod names no Go version")
-	}
-	toolchain := "go" + string(line[1])
-	// The zip is compressed by this very program, so its own toolchain counts too.
-	if runtime.Version() != toolchain {
-		return Zip{}, fmt.Errorf("this runs on %s, the zip is made with %s: set GOTOOLCHAIN=%s, as make does", runtime.Version(), toolchain, toolchain)
 	}
 	dir, err := os.MkdirTemp("", "aws-ro-access-build-")
 	if err != nil {
 		return Zip{}, err
 	}
 	defer func() { _ = os.RemoveAll(dir) }() // a leftover does no harm
-
 	binary := filepath.Join(dir, "bootstrap")
-	cmd := exec.Command("go", "build", "-trimpath", "-buildvcs=false", "-mod=readonly", "-tags=lambda.norpc",
-		"-ldflags=-s -w -buildid=", "-o", binary, "./lambda") // #nosec G204 -- no part of it comes from outside
-	cmd.Dir = root
-	cmd.Env = append(os.Environ(), "GOTOOLCHAIN="+toolchain, "GOOS=linux", "GOARCH=amd64", "GOAMD64=v1",
-		"CGO_ENABLED=0", "GOFLAGS=", "GOEXPERIMENT=", "GOWORK=off", "GOFIPS140=off", "GODEBUG=")
-	if out, err := cmd.CombinedOutput(); err != nil {
-		return Zip{}, fmt.Errorf("go build: %w\n%s", err, bytes.TrimSpace(out))
+	if err := Compile(root, "./lambda", binary); err != nil {
+		return Zip{}, err
 	}
 	program, err := os.ReadFile(binary) // #nosec G304 -- just built
 	if err != nil {
 		return Zip{}, err
 	}
-	packed, err := pack(program)
+	packed, err := Pack(program)
 	if err != nil {
 		return Zip{}, err
 	}
@@ -89,9 +68,37 @@ func Build(root string) (Zip, error) {
 	return Zip{Bytes: packed, Digest: hex.EncodeToString(sum[:]), Version: strings.TrimSpace(string(version))}, nil
 }
 
-// pack zips the program under the name that the runtime provided.al2023
+// Compile builds pkg of the module in dir for Lambda's x86_64. The toolchain is
+// the one that the module's go.mod names, to the patch: another one would
+// give other bytes.
+func Compile(dir, pkg, binary string) error {
+	mod, err := os.ReadFile(filepath.Join(dir, "go.mod")) // #nosec G304 -- the repository's own file
+	if err != nil {
+		return err
+	}
+	line := goLine.FindSubmatch(mod)
+	if line == nil {
+		return errors.New("go.mod names no Go version")
+	}
+	toolchain := "go" + string(line[1])
+	// The zip is compressed by this very program, so its own toolchain counts too.
+	if runtime.Version() != toolchain {
+		return fmt.Errorf("this runs on %s, the zip is made with %s: set GOTOOLCHAIN=%s, as make does", runtime.Version(), toolchain, toolchain)
+	}
+	cmd := exec.Command("go", "build", "-trimpath", "-buildvcs=false", "-mod=readonly", "-tags=lambda.norpc",
+		"-ldflags=-s -w -buildid=", "-o", binary, pkg) // #nosec G204 -- no part of it comes from outside
+	cmd.Dir = dir
+	cmd.Env = append(os.Environ(), "GOTOOLCHAIN="+toolchain, "GOOS=linux", "GOARCH=amd64", "GOAMD64=v1",
+		"CGO_ENABLED=0", "GOFLAGS=", "GOEXPERIMENT=", "GOWORK=off", "GOFIPS140=off", "GODEBUG=")
+	if out, err := cmd.CombinedOutput(); err != nil {
+		return fmt.Errorf("go build %s: %w\n%s", pkg, err, bytes.TrimSpace(out))
+	}
+	return nil
+}
+
+// Pack zips the program under the name that the runtime provided.al2023
 // starts, with a fixed time and mode.
-func pack(program []byte) ([]byte, error) {
+func Pack(program []byte) ([]byte, error) {
 	var b bytes.Buffer
 	w := zip.NewWriter(&b)
 	header := &zip.FileHeader{Name: "bootstrap", Method: zip.Deflate, Modified: time.Date(1980, 1, 1, 0, 0, 0, 0, time.UTC)}
