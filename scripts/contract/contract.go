@@ -8,6 +8,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -33,7 +34,10 @@ func Request(header http.Header, body []byte) error {
 			return fmt.Errorf("the header %s came %d times", name, len(values))
 		}
 	}
-	// What no schema can say.
+	// What no schema can say, and the library's decoder takes: something behind the document.
+	if !json.Valid(body) {
+		return errors.New("the body is not one JSON document")
+	}
 	sum := sha256.Sum256(body)
 	if header.Get("Idempotency-Key") != hex.EncodeToString(sum[:]) {
 		return errors.New("the Idempotency-Key is not the digest of the body")

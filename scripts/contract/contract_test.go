@@ -164,6 +164,7 @@ func TestEveryLimitOfABodyHolds(t *testing.T) {
 		{"a templateVersion with a slash", "templateVersion", set("templateVersion", "1/2"), false},
 		{"no issuedAt", "", without("issuedAt"), true},
 		{"an issuedAt without seconds", "issuedAt", set("issuedAt", "2026-12-31T00:00Z"), false},
+		{"an issuedAt with a fraction", "issuedAt", set("issuedAt", "2026-12-31T00:00:00.5Z"), false},
 		{"an issuedAt on day 32", "issuedAt", set("issuedAt", "2026-12-32T00:00:00Z"), false},
 		{"an unknown member", "roleArnn", set("roleArnn", "x"), false},
 		{"a member in another case", "rolearn", set("rolearn", role+"a"), false},
@@ -176,11 +177,8 @@ func TestEveryLimitOfABodyHolds(t *testing.T) {
 				t.Fatal(err)
 			}
 			test.change(members)
-			body, err := json.Marshal(members)
-			if err != nil {
-				t.Fatal(err)
-			}
-			err = Request(headerFor(g.URL, body), body)
+			body := marshal(t, members)
+			err := Request(headerFor(g.URL, body), body)
 			switch {
 			case test.valid && err != nil:
 				t.Errorf("not taken: %v", err)
@@ -190,6 +188,30 @@ func TestEveryLimitOfABodyHolds(t *testing.T) {
 				t.Errorf("the error does not name %s: %v", test.member, err)
 			}
 		})
+	}
+}
+
+func TestAMemberIsAString(t *testing.T) {
+	t.Parallel()
+	g := readGolden(t)
+	var members map[string]any
+	if err := json.Unmarshal([]byte(g.Body), &members); err != nil {
+		t.Fatal(err)
+	}
+	for name := range members {
+		for _, value := range []any{nil, 12345, true, []string{"12345"}, map[string]string{}} {
+			changed := maps.Clone(members)
+			changed[name] = value
+			body := marshal(t, changed)
+			if err := Request(headerFor(g.URL, body), body); err == nil || !strings.Contains(err.Error(), name) {
+				t.Errorf("%s as %v: %v", name, value, err)
+			}
+		}
+	}
+	for _, body := range []string{"", "[]", "null", `"x"`, g.Body + "x"} {
+		if err := Request(headerFor(g.URL, []byte(body)), []byte(body)); err == nil {
+			t.Errorf("the body %q is taken", body)
+		}
 	}
 }
 
@@ -252,10 +274,7 @@ func TestTheExamplesAreTheContracts(t *testing.T) {
 	g := readGolden(t)
 	operation := post(t)
 	for name, example := range operation.RequestBody.Value.Content["application/json"].Examples {
-		body, err := json.Marshal(example.Value.Value)
-		if err != nil {
-			t.Fatal(err)
-		}
+		body := marshal(t, example.Value.Value)
 		if err := Request(headerFor(g.URL, body), body); err != nil {
 			t.Errorf("the example %s: %v", name, err)
 		}
@@ -285,10 +304,7 @@ func answers(t *testing.T) []answer {
 		}
 		for _, media := range response.Value.Content {
 			for name, example := range media.Examples {
-				body, err := json.Marshal(example.Value.Value)
-				if err != nil {
-					t.Fatal(err)
-				}
+				body := marshal(t, example.Value.Value)
 				all = append(all, answer{status, name, body})
 			}
 		}
@@ -334,9 +350,11 @@ func TestEveryRuleOfAnAnswerHolds(t *testing.T) {
 		case 200:
 			reject("an empty id", status, answerHeader(status), []byte(`{"registrationId":""}`))
 			reject("no id", status, answerHeader(status), []byte(`{}`))
+			reject("an id that is a number", status, answerHeader(status), []byte(`{"registrationId":1}`))
 			continue
 		case 405:
 			reject("no Allow", status, header(func(h http.Header) { h.Del("Allow") }), body)
+			reject("another Allow", status, header(func(h http.Header) { h.Set("Allow", "GET") }), body)
 		case 425, 429, 503:
 			reject("no Retry-After", status, header(func(h http.Header) { h.Del("Retry-After") }), body)
 			reject("a Retry-After of words", status, header(func(h http.Header) { h.Set("Retry-After", "soon") }), body)
@@ -345,21 +363,28 @@ func TestEveryRuleOfAnAnswerHolds(t *testing.T) {
 		if err := json.Unmarshal(body, &members); err != nil {
 			t.Fatal(err)
 		}
-		for member, other := range map[string]any{"type": "about:blank", "title": "", "status": 499, "detail": ""} {
+		for member, others := range map[string][]any{
+			"type": {"about:blank", 1}, "title": {"", 1}, "status": {499, strconv.Itoa(status)}, "detail": {"", 1},
+		} {
+			for _, other := range others {
+				changed := maps.Clone(members)
+				changed[member] = other
+				reject(fmt.Sprintf("%s as %v", member, other), status, answerHeader(status), marshal(t, changed))
+			}
 			changed := maps.Clone(members)
-			changed[member] = other
-			text, err := json.Marshal(changed)
-			if err != nil {
-				t.Fatal(err)
-			}
-			reject(fmt.Sprintf("another %s", member), status, answerHeader(status), text)
 			delete(changed, member)
-			if text, err = json.Marshal(changed); err != nil {
-				t.Fatal(err)
-			}
-			reject(fmt.Sprintf("no %s", member), status, answerHeader(status), text)
+			reject("no "+member, status, answerHeader(status), marshal(t, changed))
 		}
 	}
+}
+
+func marshal(t *testing.T, value any) []byte {
+	t.Helper()
+	text, err := json.Marshal(value)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return text
 }
 
 func TestRetryAfterMayBeATime(t *testing.T) {
