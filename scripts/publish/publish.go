@@ -1,0 +1,203 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/config"
+	"github.com/aws/aws-sdk-go-v2/service/account"
+	accounttypes "github.com/aws/aws-sdk-go-v2/service/account/types"
+	"github.com/aws/aws-sdk-go-v2/service/s3"
+	"github.com/aws/aws-sdk-go-v2/service/sts"
+
+	"github.com/doitintl/aws-ro-access/scripts/regions"
+	"github.com/doitintl/aws-ro-access/scripts/template"
+)
+
+type options struct {
+	regions          []string
+	untagged, dryRun bool
+}
+
+const (
+	patience = 5 * time.Minute // for one bucket, 3 MB and the SDK's own tries
+	home     = "us-east-1"     // where template.Bucket is
+)
+
+func run(ctx context.Context, o options, rest []string) error {
+	if len(rest) > 0 {
+		return fmt.Errorf("%q is no flag", rest[0])
+	}
+	root, err := template.Root()
+	if err != nil {
+		return err
+	}
+	known, err := regions.Read(root)
+	if err != nil {
+		return err
+	}
+	r, err := read(root)
+	if err != nil {
+		return err
+	}
+	refusals := r.refusals(o.untagged)
+	if o.dryRun {
+		return r.rehearse(os.Stdout, o.regions, known, refusals)
+	}
+	if len(refusals) > 0 {
+		return errors.New(strings.Join(refusals, "; "))
+	}
+	as, err := config.LoadDefaultConfig(ctx, config.WithDefaultRegion(home))
+	if err != nil {
+		return fmt.Errorf("find AWS credentials: %w", err)
+	}
+	return r.publish(ctx, as, o.regions, known, os.Stderr)
+}
+
+// rehearse prints the plan. It asks nobody, so the regions are all that AWS's
+// SDK knows, unless they are given.
+func (r release) rehearse(out io.Writer, names []string, known regions.Partitions, refusals []string) error {
+	note := ""
+	if len(names) == 0 {
+		names = known.Of("aws")
+		note = "\nOf these regions, those that the account has enabled: a dry run asks nobody, AWS included.\n"
+	}
+	bucket, err := r.bucket(names, known)
+	if err != nil {
+		return err
+	}
+	for _, reason := range refusals {
+		note += "\nWithout -dry-run this would be refused: " + reason + ".\n"
+	}
+	_, err = io.WriteString(out, r.plan(bucket, names)+note)
+	return err
+}
+
+// bucket is the name of the code's buckets, less the region, in the one
+// partition that the regions are of.
+func (r release) bucket(names []string, known regions.Partitions) (string, error) {
+	var partition string
+	for _, region := range names {
+		of, ok := known[region]
+		if !ok {
+			return "", fmt.Errorf("region %q is not known to AWS's SDK", region)
+		}
+		if partition != "" && of != partition {
+			return "", fmt.Errorf("%s is in the partition %s and %s in %s: publish to one after the other", names[0], partition, region, of)
+		}
+		partition = of
+	}
+	doit, ok := r.template.DoiT[partition]
+	if !ok {
+		return "", fmt.Errorf("DoiT has no account in the partition %s of %s (the template's mapping DoiT)", partition, names[0])
+	}
+	return doit.CodeBucket, nil
+}
+
+func (r release) publish(ctx context.Context, as aws.Config, names []string, known regions.Partitions, progress io.Writer) error {
+	caller, err := sts.NewFromConfig(as).GetCallerIdentity(ctx, nil)
+	if err != nil {
+		return fmt.Errorf("ask AWS who this is: %w", err)
+	}
+	owner := aws.ToString(caller.Account)
+	if len(names) == 0 {
+		if names, err = enabled(ctx, as); err != nil {
+			return err
+		}
+	}
+	slices.Sort(names)
+	names = slices.Compact(names)
+	bucket, err := r.bucket(names, known)
+	if err != nil {
+		return err
+	}
+	if err := r.publishCode(ctx, as, owner, bucket, names, progress); err != nil {
+		return err
+	}
+	for _, o := range r.templates() {
+		uploaded, err := put(ctx, as, owner, o)
+		if err != nil {
+			return err
+		}
+		say(progress, "templates  %-8s %s", outcome(uploaded), o)
+	}
+	say(progress, "links name %s", template.URL(template.Path, r.template.Body))
+	return nil
+}
+
+// publishCode goes to all regions at once. Where it fails, the others are done
+// all the same, and the next run finds only those that are missing.
+func (r release) publishCode(ctx context.Context, as aws.Config, owner, bucket string, names []string, progress io.Writer) error {
+	type result struct {
+		region   string
+		uploaded bool
+		err      error
+	}
+	results := make(chan result)
+	for _, region := range names {
+		go func() {
+			uploaded, err := put(ctx, as, owner, r.code(bucket, region))
+			results <- result{region, uploaded, err}
+		}()
+	}
+	var failed []string
+	for n := range names {
+		done := <-results
+		if done.err != nil {
+			failed = append(failed, done.region)
+			say(progress, "code %2d/%d  failed   %s: %v", n+1, len(names), done.region, done.err)
+			continue
+		}
+		say(progress, "code %2d/%d  %-8s %s", n+1, len(names), outcome(done.uploaded), done.region)
+	}
+	if len(failed) > 0 {
+		slices.Sort(failed)
+		return fmt.Errorf("%d of %d regions have no code (%s), so no template was published: mend them and run this again", len(failed), len(names), strings.Join(failed, ", "))
+	}
+	return nil
+}
+
+func put(ctx context.Context, as aws.Config, owner string, o object) (bool, error) {
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	return o.put(ctx, s3.NewFromConfig(as, func(s *s3.Options) { s.Region = o.region }), owner)
+}
+
+// enabled are the regions that the account can have buckets in.
+func enabled(ctx context.Context, as aws.Config) ([]string, error) {
+	var names []string
+	pages := account.NewListRegionsPaginator(account.NewFromConfig(as), &account.ListRegionsInput{
+		RegionOptStatusContains: []accounttypes.RegionOptStatus{accounttypes.RegionOptStatusEnabled, accounttypes.RegionOptStatusEnabledByDefault},
+	})
+	for pages.HasMorePages() {
+		page, err := pages.NextPage(ctx)
+		if err != nil {
+			return nil, fmt.Errorf("ask for the account's regions: %w", err)
+		}
+		for _, region := range page.Regions {
+			names = append(names, aws.ToString(region.RegionName))
+		}
+	}
+	if len(names) == 0 {
+		return nil, errors.New("the account has no region enabled")
+	}
+	return names, nil
+}
+
+func outcome(uploaded bool) string {
+	if uploaded {
+		return "uploaded"
+	}
+	return "there"
+}
+
+func say(out io.Writer, format string, args ...any) {
+	_, _ = fmt.Fprintf(out, format+"\n", args...) // progress that cannot be shown is no reason to stop
+}
