@@ -38,7 +38,6 @@ var toCloudFormation = recipient{name: "CloudFormation", method: http.MethodPut,
 // pass ctx's deadline: then it fails at once, with the last failure.
 func (f *function) deliver(ctx context.Context, log *slog.Logger, to recipient, u *url.URL, body []byte,
 	header func() (http.Header, error)) (refused int, err error) {
-	end, _ := ctx.Deadline()
 	for attempt := 1; ; attempt++ {
 		start := time.Now()
 		h, err := header()
@@ -60,7 +59,7 @@ func (f *function) deliver(ctx context.Context, log *slog.Logger, to recipient, 
 		// Exponential backoff from 200 ms to 20 s, with full jitter, after what the answer asks for.
 		// https://aws.amazon.com/blogs/architecture/exponential-backoff-and-jitter/
 		wait += rand.N(min(200*time.Millisecond<<min(attempt-1, 10), 20*time.Second)) // #nosec G404 -- it guards nothing
-		if time.Now().Add(wait).After(end) {
+		if end, _ := ctx.Deadline(); time.Now().Add(wait).After(end) {
 			return 0, err
 		}
 		time.Sleep(wait)
@@ -92,7 +91,7 @@ func (f *function) try(ctx context.Context, to recipient, req *http.Request) (st
 
 // retryAfter reads seconds or a date. Nonsense asks for no wait.
 func retryAfter(value string) time.Duration {
-	if consists(value, 1, 100, digits) {
+	if consists(1, 100, digits)(value) {
 		n, _ := strconv.ParseUint(value, 10, 31) // the most of 31 bits, where it is more
 		return time.Duration(n) * time.Second    // #nosec G115 -- of 31 bits
 	}

@@ -57,9 +57,6 @@ func parseResponseURL(raw string) (*url.URL, error) {
 	}
 	ip, _ := netip.ParseAddr(u.Hostname())
 	plain := u.Scheme == "http" && (ip.IsLoopback() || u.Hostname() == "localhost")
-	if u.Scheme != "https" && !plain || u.Hostname() == "" || u.User != nil {
-		return nil, errors.New("not a CloudFormation request: ResponseURL is not https, with a host and without user info")
-	}
 	_, target, found := strings.Cut(raw, "://"+u.Host)
 	target, _, _ = strings.Cut(target, "#")
 	if !strings.HasPrefix(target, "/") {
@@ -68,8 +65,8 @@ func parseResponseURL(raw string) (*url.URL, error) {
 	if u.RequestURI() != target {
 		u.Opaque = target // which net/http writes as it is
 	}
-	if !found || u.RequestURI() != target || strings.Contains(target, " ") {
-		return nil, errors.New("not a CloudFormation request: ResponseURL cannot be sent as it is written")
+	if u.Scheme != "https" && !plain || u.Hostname() == "" || u.User != nil || !found || u.RequestURI() != target || strings.Contains(target, " ") {
+		return nil, errors.New("not a CloudFormation request: ResponseURL is not https with a host, without user info, that can be sent as it is written")
 	}
 	return u, nil
 }
@@ -90,19 +87,16 @@ func (ev event) issuedAt() time.Time {
 // resource up, after which nobody waits; in a distant future if neither is known.
 func (ev event) waitsUntil() time.Time {
 	until, issued, query := time.Unix(1<<40, 0), ev.issuedAt(), ev.responseURL.Query()
-	for _, limit := range []struct {
-		from    time.Time
-		seconds string
-		most    uint64
-	}{{time.Unix(0, 0), query.Get("Expires"), 1 << 33}, {issued, query.Get("X-Amz-Expires"), 604800}, {issued, ev.given.text("ServiceTimeout"), 3600}} {
-		n, err := strconv.ParseUint(limit.seconds, 10, 64)
-		if err != nil || n < 1 || n > limit.most || limit.from.IsZero() {
-			continue
-		}
-		if at := limit.from.Add(time.Duration(n) * time.Second); at.Before(until) { // #nosec G115 -- at most 2^33
+	limit := func(from time.Time, seconds string, most uint64) {
+		n, err := strconv.ParseUint(seconds, 10, 64)
+		at := from.Add(time.Duration(min(n, most)) * time.Second) // #nosec G115 -- at most 2^33
+		if err == nil && n >= 1 && n <= most && !from.IsZero() && at.Before(until) {
 			until = at
 		}
 	}
+	limit(time.Unix(0, 0), query.Get("Expires"), 1<<33)
+	limit(issued, query.Get("X-Amz-Expires"), 604800)
+	limit(issued, ev.given.text("ServiceTimeout"), 3600)
 	return until
 }
 

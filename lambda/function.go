@@ -96,10 +96,8 @@ func fatal(ev event) (untold, refused bool) {
 	role, oldRole, id := ev.given.text("RoleArn"), ev.old.text("RoleArn"), ev.text("PhysicalResourceId")
 	update := ev.text("RequestType") == "Update"
 	switch {
-	case ev.endsAccess():
-		return false, false
-	case update && id == role && oldRole != "" && oldRole != role:
-		// A replacement is rolled back: a failure would leave the stack in UPDATE_ROLLBACK_FAILED.
+	case ev.endsAccess(), update && id == role && oldRole != "" && oldRole != role:
+		// The latter rolls a replacement back: a failure would leave the stack in UPDATE_ROLLBACK_FAILED.
 		return false, false
 	case update && ev.old.text("Access") == dismissed:
 		// An approval of which DoiT does not hear must not look like one.
