@@ -187,7 +187,7 @@ func TestTheLongestEventHasRoomForItsReason(t *testing.T) {
 	t.Parallel()
 	s := newScene(t, problem(403, strings.Repeat("\u2028\\\"", 8000)), ok)
 	e := s.event("Create")
-	role := "arn:aws:iam::111122223333:role/" + strings.Repeat("r", 1024-31)
+	role := "arn:aws:iam::111122223333:role/" + strings.Repeat("r", 1024-31-2) + "/r"
 	properties(e)["RoleArn"] = role
 	e["StackId"] = "arn:aws:cloudformation:eu-west-1:111122223333:stack/" + strings.Repeat("s", 128) + "/" + function.StackGUID
 	e["LogicalResourceId"] = strings.Repeat("L", 255)

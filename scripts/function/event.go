@@ -2,7 +2,6 @@ package function
 
 import (
 	"fmt"
-	"net/url"
 	"strings"
 	"time"
 )
@@ -62,8 +61,7 @@ func Event(requestType, responseURL string) map[string]any {
 // ResponseURL is one as CloudFormation presigns it, valid for two hours from
 // the given time, on the given host.
 func ResponseURL(host string, issued time.Time) string {
-	object := url.PathEscape(strings.ReplaceAll(StackID, "/", "\x00")) + "%7C" + Resource + "%7C" + RequestID
-	object = strings.ReplaceAll(object, "%00", "/")
+	object := strings.ReplaceAll(StackID, ":", "%3A") + "%7C" + Resource + "%7C" + RequestID
 	return fmt.Sprintf("https://%s/%s?X-Amz-Algorithm=AWS4-HMAC-SHA256&X-Amz-Date=%s&X-Amz-SignedHeaders=host&X-Amz-Expires=7200"+
 		"&X-Amz-Credential=AKIAEXAMPLEOFCFN%%2F20261124%%2Feu-west-1%%2Fs3%%2Faws4_request&X-Amz-Signature=%064x",
 		host, object, issued.UTC().Format("20060102T150405Z"), 0xfeedc0ffee)

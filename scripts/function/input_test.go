@@ -75,45 +75,39 @@ func TestGarbageIsAnErrorAndTheNextEventIsServed(t *testing.T) {
 // is told, and the process lives on.
 func TestNoMemberOfAnyTypeKeepsCloudFormationWaiting(t *testing.T) {
 	t.Parallel()
-	values := append([]any{nil, "", "x", "\x00", strings.Repeat("y", 5000), []any{event{"RoleArn": []any{}}}, json.Number("1e400"), json.Number("-0")}, otherTypes...)
+	long := strings.Repeat("y", 5000)
+	isLong := func(value any) bool { text, _ := value.(string); return text == long }
+	values := []any{nil, "x", long, []any{event{"RoleArn": []any{}}}, event{}, json.Number("1e400"), 12345, true}
 	needed := []string{"ResponseURL", "StackId", "RequestId", "LogicalResourceId"}
 	for _, request := range []string{"Create", "Update", "Delete"} {
 		t.Run(request, func(t *testing.T) {
 			t.Parallel()
 			s := newScene(t, ok, ok)
 			deliver := func(what string, e event) {
-				s.cloudformation.Forget()
-				s.endpoint.Forget()
 				if result := s.invoke(e); result.Error != nil {
 					t.Errorf("%s: the invocation ended in an error: %s", what, result.Error.Body)
 				}
-				answers := s.cloudformation.Requests()
-				if len(answers) != 1 {
-					t.Fatalf("%s: CloudFormation got %d answers", what, len(answers))
-				}
-				for _, r := range s.endpoint.Requests() {
-					s.checkRegistration(r)
-				}
-				if answers[0].Length > 4096 && !strings.Contains(what, "PhysicalResourceId") {
-					t.Errorf("%s: the answer has %d bytes", what, answers[0].Length)
-				}
-				a := s.decode(answers[0])
-				if request == "Delete" && what != "RequestType" && a.Status != "SUCCESS" {
+				if a := s.answer(); request == "Delete" && what != "RequestType" && a.Status != "SUCCESS" {
 					t.Errorf("%s: CloudFormation was told %s of a Delete (%s)", what, a.Status, a.Reason)
 				}
+				s.clear()
 			}
-			for i, value := range values {
+			for _, value := range values {
 				for name := range s.event(request) {
-					if slices.Contains(needed, name) || name == "PhysicalResourceId" && i == 4 {
+					if slices.Contains(needed, name) || name == "PhysicalResourceId" && isLong(value) {
 						continue // longer than an id can be, and it must be echoed
 					}
 					e := s.event(request)
 					e[name] = value
 					deliver(name, e)
 				}
+				if request == "Create" {
+					continue // TestAWrongPropertyIsNamed has them
+				}
 				for name := range properties(s.event(request)) {
-					if i == 4 {
-						value = value.(string) + name // an external ID of one event is none of the next
+					value := value
+					if isLong(value) {
+						value = long + name // an external ID of one event is none of the next
 					}
 					e := s.event(request)
 					properties(e)[name] = value
@@ -126,8 +120,6 @@ func TestNoMemberOfAnyTypeKeepsCloudFormationWaiting(t *testing.T) {
 					}
 				}
 			}
-			s.cloudformation.Forget()
-			s.endpoint.Forget()
 		})
 	}
 }

@@ -144,11 +144,6 @@ func TestNoFailureSpillsASecret(t *testing.T) {
 			properties(e)["RoleArn"] = function.ExternalID
 			return e
 		}},
-		{"the stack is none", func(t *testing.T) *scene { return newScene(t, ok, ok) }, func(s *scene) event {
-			e := s.event("Create")
-			e["StackId"] = "no-stack/" + function.StackGUID
-			return e
-		}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()

@@ -18,6 +18,7 @@ import (
 	"time"
 	"unicode/utf8"
 
+	"github.com/doitintl/aws-ro-access/scripts/code"
 	"github.com/doitintl/aws-ro-access/scripts/function"
 )
 
@@ -41,7 +42,12 @@ func run(m *testing.M) int {
 		return 1
 	}
 	defer func() { _ = os.RemoveAll(dir) }() // the system's temporary folder is cleaned anyway
-	if bootstrap, err = function.Unpack("../../dist/registration.zip", dir); err != nil {
+	zip, err := code.Build("../..")
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	if bootstrap, err = function.Unpack(zip.Bytes, dir); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		return 1
 	}
@@ -276,15 +282,24 @@ func (s *scene) end() {
 	for _, e := range s.errors {
 		s.silent("the error for the runtime", string(e.Body), secrets)
 	}
+	s.clear()
+	if s.Failed() {
+		s.Logf("the log of the function:\n%s", s.output)
+	}
+}
+
+// clear holds what the servers got until now against the design, and makes
+// room for the next event.
+func (s *scene) clear() {
+	s.Helper()
 	for _, r := range s.endpoint.Requests() {
 		s.checkRegistration(r)
 	}
 	for _, r := range s.cloudformation.Requests() {
 		s.checkAnswer(r)
 	}
-	if s.Failed() {
-		s.Logf("the log of the function:\n%s", s.output)
-	}
+	s.endpoint.Forget()
+	s.cloudformation.Forget()
 }
 
 func (s *scene) everyonesSecrets() []string {

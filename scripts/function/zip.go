@@ -2,36 +2,38 @@ package function
 
 import (
 	"archive/zip"
+	"bytes"
+	"errors"
 	"fmt"
 	"io"
 	"os"
 	"path/filepath"
 )
 
-// Unpack writes the one file of the zip, bootstrap, to dir and returns its path.
-func Unpack(archive, dir string) (string, error) {
-	z, err := zip.OpenReader(archive)
+// Unpack writes the one file of a built zip, bootstrap, to dir and returns its
+// path.
+func Unpack(packed []byte, dir string) (string, error) {
+	z, err := zip.NewReader(bytes.NewReader(packed), int64(len(packed)))
 	if err != nil {
-		return "", fmt.Errorf("open %s (make build makes it): %w", archive, err)
+		return "", fmt.Errorf("read the zip: %w", err)
 	}
-	defer func() { _ = z.Close() }() // was only read
 	if len(z.File) != 1 || z.File[0].Name != "bootstrap" {
-		return "", fmt.Errorf("%s holds something else than one file named bootstrap", archive)
+		return "", errors.New("the zip holds something else than one file named bootstrap")
 	}
 	if z.File[0].Mode().Perm()&0o111 != 0o111 {
-		return "", fmt.Errorf("bootstrap in %s has mode %v: Lambda could not run it", archive, z.File[0].Mode())
+		return "", fmt.Errorf("bootstrap in the zip has mode %v: Lambda could not run it", z.File[0].Mode())
 	}
-	packed, err := z.File[0].Open()
+	file, err := z.File[0].Open()
 	if err != nil {
-		return "", fmt.Errorf("unpack %s: %w", archive, err)
+		return "", fmt.Errorf("unpack the zip: %w", err)
 	}
-	content, err := io.ReadAll(packed)
+	program, err := io.ReadAll(file)
 	if err != nil {
-		return "", fmt.Errorf("unpack %s: %w", archive, err)
+		return "", fmt.Errorf("unpack the zip: %w", err)
 	}
 	path := filepath.Join(dir, "bootstrap")
-	if err := os.WriteFile(path, content, 0o700); err != nil { // #nosec G306 -- it is a program
-		return "", fmt.Errorf("unpack %s: %w", archive, err)
+	if err := os.WriteFile(path, program, 0o700); err != nil { // #nosec G306 -- it is a program
+		return "", fmt.Errorf("unpack the zip: %w", err)
 	}
 	return path, nil
 }
