@@ -15,6 +15,8 @@ import (
 	"strings"
 	"syscall"
 	"time"
+
+	"github.com/doitintl/aws-ro-access/scripts/template"
 )
 
 const requirements = "requirements-ministack.txt"
@@ -68,23 +70,14 @@ func Install(ctx context.Context, out io.Writer) (python string, err error) {
 	return python, nil
 }
 
-// scriptsDir finds the module's folder from wherever a program or a test of it
-// was started: tests run in their package's folder, programs in the module's.
+// scriptsDir is this module's folder, wherever in the checkout a program or a
+// test was started.
 func scriptsDir() (string, error) {
-	start, err := os.Getwd()
+	root, err := template.Root()
 	if err != nil {
-		return "", fmt.Errorf("find the checkout: %w", err)
+		return "", err
 	}
-	for dir := start; ; dir = filepath.Dir(dir) {
-		for _, scripts := range []string{dir, filepath.Join(dir, "scripts")} {
-			if _, err := os.Stat(filepath.Join(scripts, requirements)); err == nil {
-				return scripts, nil
-			}
-		}
-		if dir == filepath.Dir(dir) {
-			return "", fmt.Errorf("%s is in no folder above %s: run this inside the checkout", requirements, start)
-		}
-	}
+	return filepath.Join(root, "scripts"), nil
 }
 
 // lock waits until no other process installs. The lock goes with the process.

@@ -1,0 +1,88 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"time"
+
+	v4 "github.com/aws/aws-sdk-go-v2/aws/signer/v4"
+)
+
+// forged is a stranger's call: the customer's document, word for word, with a
+// proof that the stranger made for it with credentials of its own.
+func (g *grant) forged(ctx context.Context) error {
+	if g.world == nil {
+		return nil // DoiT's real endpoint is not for playing with
+	}
+	g.act("A stranger sends the customer's document with a proof of its own")
+	requests := g.world.endpointSide.Requests()
+	document := requests[len(requests)-1].Body
+	proof, err := g.world.proof(ctx, document)
+	if err != nil {
+		return err
+	}
+	status, problem, err := g.world.post(ctx, document, proof)
+	if err != nil {
+		return err
+	}
+	g.check(doit, status == http.StatusForbidden, fmt.Sprintf("refused: %d %s", status, http.StatusText(status)), problem)
+	rows, err := g.world.endpoint.Registrations(ctx)
+	if err != nil {
+		return err
+	}
+	g.check(doit, len(rows) == 1 && len(rows[0].History) == 1, "and nothing was recorded", "")
+	return nil
+}
+
+// proof is what the function would have made, with the stranger's credentials.
+func (w *world) proof(ctx context.Context, document []byte) (string, error) {
+	who, err := w.stranger.Credentials.Retrieve(ctx)
+	if err != nil {
+		return "", err
+	}
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet,
+		"https://sts."+w.stranger.Region+".amazonaws.com/?Action=GetCallerIdentity&Version=2011-06-15&X-Amz-Expires=60", nil)
+	if err != nil {
+		return "", err
+	}
+	sum, empty := sha256.Sum256(document), sha256.Sum256(nil)
+	request.Header.Set("X-DoiT-Audience", w.endpointSide.Host)
+	request.Header.Set("X-DoiT-Content-Sha256", hex.EncodeToString(sum[:]))
+	url, _, err := v4.NewSigner().PresignHTTP(ctx, who, request, hex.EncodeToString(empty[:]), "sts", w.stranger.Region, time.Now())
+	if err != nil {
+		return "", fmt.Errorf("sign the stranger's proof: %w", err)
+	}
+	return url, nil
+}
+
+// post sends a document to the endpoint and returns what it was told.
+func (w *world) post(ctx context.Context, document []byte, proof string) (status int, problem string, err error) {
+	request, err := http.NewRequestWithContext(ctx, http.MethodPost, w.registrationEndpoint(), bytes.NewReader(document))
+	if err != nil {
+		return 0, "", err
+	}
+	sum := sha256.Sum256(document)
+	request.Header.Set("Content-Type", "application/json")
+	request.Header.Set("Idempotency-Key", hex.EncodeToString(sum[:]))
+	request.Header.Set("X-DoiT-Caller-Identity", proof)
+	answer, err := w.client.Do(request)
+	if err != nil {
+		return 0, "", fmt.Errorf("post to the endpoint: %w", err)
+	}
+	text, err := io.ReadAll(answer.Body)
+	if err = errors.Join(err, answer.Body.Close()); err != nil {
+		return 0, "", fmt.Errorf("read the endpoint's answer: %w", err)
+	}
+	var told struct{ Detail string }
+	if err := json.Unmarshal(text, &told); err != nil {
+		return 0, "", fmt.Errorf("read the endpoint's answer: %w", err)
+	}
+	return answer.StatusCode, told.Detail, nil
+}

@@ -1,0 +1,95 @@
+// Command demo shows the whole life of a grant: the published template is
+// launched, used, dismissed, approved, updated and deleted in a local cloud,
+// which runs the built function and enforces IAM, beside DoiT's reference
+// endpoint. With -aws the same happens in a real account.
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"syscall"
+	"time"
+
+	"github.com/doitintl/aws-ro-access/scripts/template"
+)
+
+type options struct {
+	aws      bool
+	stack    string
+	region   string
+	ticket   string
+	engineer string
+	colour   bool
+	picture  string
+}
+
+func main() {
+	var o options
+	flag.BoolVar(&o.aws, "aws", false, "play in the AWS account of the credentials in the environment, and not in a local cloud")
+	flag.StringVar(&o.stack, "stack", "doit-support-demo", "the `name` of the stack that is made, and deleted at the end")
+	flag.StringVar(&o.region, "region", "eu-west-1", "the `region` of the stack")
+	flag.StringVar(&o.ticket, "ticket", "12345", "the `number` of the support request")
+	flag.StringVar(&o.engineer, "engineer", "", "with -aws: a `profile` with a role of DoiT's account, to show the door from outside")
+	flag.BoolVar(&o.colour, "colour", isTerminal(os.Stdout) && os.Getenv("NO_COLOR") == "", "colours, also where the output is no terminal")
+	flag.StringVar(&o.picture, "svg", "", "write a picture of the output to this `file` too")
+	flag.Parse()
+
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	if err := run(ctx, o, os.Stdout); err != nil {
+		fmt.Fprintln(os.Stderr, "demo:", err)
+		stop()
+		os.Exit(1)
+	}
+}
+
+func run(ctx context.Context, o options, out io.Writer) (err error) {
+	published, err := template.Read()
+	if err != nil {
+		return err
+	}
+	for name, value := range map[string]string{"TicketId": o.ticket} {
+		if err := published.Check(name, value); err != nil {
+			return err
+		}
+	}
+	g := &grant{
+		stage: &stage{out: out, colour: o.colour}, template: published,
+		stack: o.stack, ticket: o.ticket, seen: map[string]bool{}, pause: 50 * time.Millisecond,
+	}
+	if o.aws {
+		err = g.realAccount(ctx, o.region, o.engineer)
+	} else {
+		var w *world
+		w, err = newWorld(ctx, g, o.region, out)
+		defer w.close()
+	}
+	if err != nil {
+		return err
+	}
+	began := time.Now()
+	err = g.play(ctx)
+	if err = errors.Join(err, g.remove(ctx)); err != nil {
+		return err
+	}
+	g.curtain(time.Since(began))
+	if o.picture != "" {
+		if err := os.WriteFile(o.picture, picture(g.shown), 0o600); err != nil {
+			return fmt.Errorf("write the picture: %w", err)
+		}
+	}
+	if g.bad > 0 {
+		return fmt.Errorf("%d of %d did not go as they should", g.bad, g.good+g.bad)
+	}
+	return nil
+}
+
+func isTerminal(file *os.File) bool {
+	info, err := file.Stat()
+	return err == nil && info.Mode()&os.ModeCharDevice != 0
+}
