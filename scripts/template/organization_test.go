@@ -142,7 +142,7 @@ func TestOrganizationalUnits(t *testing.T) {
 	t.Parallel()
 	_, organization := read(t, template.OrganizationPath)
 	// CloudFormation matches each value of the list, whole.
-	pattern, err := regexp.Compile(fmt.Sprint(organization.Parameters["OrganizationalUnits"]["AllowedPattern"]))
+	pattern, err := regexp.Compile(text(organization.Parameters["OrganizationalUnits"]["AllowedPattern"]))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -215,6 +215,9 @@ func decode(t *testing.T, d document, resource, property string, into any) {
 		t.Fatalf("%s.%s: %v", resource, property, err)
 	}
 }
+
+// text is a scalar as CloudFormation sees it, a number too.
+func text(scalar any) string { return fmt.Sprint(scalar) }
 
 // flow is a piece of a template on one line, its functions kept.
 func flow(t *testing.T, node *yaml.Node) string {
