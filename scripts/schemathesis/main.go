@@ -1,0 +1,120 @@
+// Command schemathesis tries what the contract allows, and much that it does
+// not, on the reference endpoint with every check on: a local cloud's STS
+// confirms each proof and lets DoiT into the role.
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"os/signal"
+	"path/filepath"
+	"syscall"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/iam"
+
+	"github.com/doitintl/aws-ro-access/scripts/function"
+	"github.com/doitintl/aws-ro-access/scripts/localcloud"
+	"github.com/doitintl/aws-ro-access/scripts/template"
+)
+
+const (
+	customer   = "111122223333"
+	doit       = "462932234033"
+	region     = "eu-west-1"
+	externalID = "5d1d3c60-c92a-11f0-9f4d-0a1b2c3d4e5f"
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	if err := run(ctx); err != nil {
+		fmt.Fprintln(os.Stderr, "schemathesis:", err)
+		os.Exit(1)
+	}
+}
+
+func run(ctx context.Context) (err error) {
+	root, err := template.Root()
+	if err != nil {
+		return err
+	}
+	program := filepath.Join(root, "scripts", ".venv", "schemathesis", "bin", "schemathesis")
+	if _, err := os.Stat(program); err != nil {
+		return fmt.Errorf("schemathesis is not installed, make test does that: %w", err)
+	}
+	dir, err := os.MkdirTemp("", "schemathesis-")
+	if err != nil {
+		return fmt.Errorf("make a folder for the certificate: %w", err)
+	}
+	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
+	certificate, err := function.NewCertificate(dir)
+	if err != nil {
+		return err
+	}
+	cloud, err := localcloud.Start(ctx, localcloud.Options{Progress: os.Stderr})
+	if err != nil {
+		return err
+	}
+	defer cloud.Stop()
+
+	us, err := cloud.Session(ctx, doit, "endpoint", "endpoint", "sts:AssumeRole")
+	if err != nil {
+		return err
+	}
+	them, err := cloud.Session(ctx, customer, "function", "function")
+	if err != nil {
+		return err
+	}
+	role, err := supportRole(ctx, cloud)
+	if err != nil {
+		return err
+	}
+	endpoint, err := cloud.StartEndpoint(ctx, us, certificate.File, certificate.KeyFile)
+	if err != nil {
+		return err
+	}
+
+	ctx, cancel := context.WithTimeout(ctx, 2*time.Minute) // it takes ten seconds
+	defer cancel()
+	here := filepath.Join(root, "scripts", "schemathesis")
+	st := exec.CommandContext(ctx, program, "--config-file", filepath.Join(here, "schemathesis.toml"), "run", // #nosec G204 -- the pinned tool
+		"--url", endpoint.URL, "--tls-verify", certificate.File, "--phases", "examples,coverage,fuzzing",
+		filepath.Join(root, "template", "registration.openapi.yaml"))
+	st.Dir = dir // for what it leaves behind
+	st.Env = append(os.Environ(), "PYTHONDONTWRITEBYTECODE=1", "SCHEMATHESIS_HOOKS="+filepath.Join(here, "hooks.py"), "ENDPOINT="+endpoint.URL,
+		"ROLE_ACCOUNT="+customer, "ROLE_REGION="+region, "ROLE_ARN="+role, "ROLE_EXTERNAL_ID="+externalID,
+		"FUNCTION_ACCESS_KEY_ID="+them.AccessKeyID, "FUNCTION_SECRET_ACCESS_KEY="+them.SecretAccessKey,
+		"FUNCTION_SESSION_TOKEN="+them.SessionToken)
+	st.Stdout, st.Stderr = os.Stdout, os.Stderr
+	if err := st.Run(); err != nil {
+		return fmt.Errorf("the endpoint and the contract do not agree: %w", err)
+	}
+	return nil
+}
+
+// supportRole makes the role that the requests register: it opens with the
+// external ID and not without.
+func supportRole(ctx context.Context, cloud *localcloud.Cloud) (arn string, err error) {
+	trust, err := json.Marshal(map[string]any{"Version": "2012-10-17", "Statement": map[string]any{
+		"Effect":    "Allow",
+		"Action":    "sts:AssumeRole",
+		"Principal": map[string]string{"AWS": "arn:aws:iam::" + doit + ":root"},
+		"Condition": map[string]any{"StringEquals": map[string]string{"sts:ExternalId": externalID}},
+	}})
+	if err != nil {
+		return "", err
+	}
+	made, err := iam.NewFromConfig(cloud.Root(customer, region)).CreateRole(ctx, &iam.CreateRoleInput{
+		RoleName: aws.String("SupportRole"), Path: aws.String("/doit/"), AssumeRolePolicyDocument: aws.String(string(trust)),
+	})
+	if err != nil {
+		return "", fmt.Errorf("make the role that is registered: %w", err)
+	}
+	return aws.ToString(made.Role.Arn), nil
+}
