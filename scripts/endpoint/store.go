@@ -91,21 +91,22 @@ func (s *store) transact(ctx context.Context, work func(context.Context, *sql.Tx
 	return tx.Commit()
 }
 
-func (s *store) find(ctx context.Context, stackID, roleArn string) (known row, err error) {
-	err = s.transact(ctx, func(ctx context.Context, tx *sql.Tx) error {
-		known, err = find(ctx, tx, stackID, roleArn)
-		return err
-	})
-	return known, err
+func (s *store) find(ctx context.Context, stackID, roleArn string) (row, error) {
+	return find(context.WithoutCancel(ctx), s.db, stackID, roleArn)
 }
 
-func find(ctx context.Context, tx *sql.Tx, stackID, roleArn string) (row, error) {
+// querier is a transaction, or none.
+type querier interface {
+	QueryRowContext(ctx context.Context, query string, args ...any) *sql.Row
+}
+
+func find(ctx context.Context, from querier, stackID, roleArn string) (row, error) {
 	var (
 		found       row
 		now, before string
 		issuedAt    int64
 		query       = `SELECT id, saying, previous, deleted, issued_at, events FROM registrations WHERE stack_id = ? AND role_arn = ?`
-		err         = tx.QueryRowContext(ctx, query, stackID, roleArn).Scan(&found.id, &now, &before, &found.deleted, &issuedAt, &found.events)
+		err         = from.QueryRowContext(ctx, query, stackID, roleArn).Scan(&found.id, &now, &before, &found.deleted, &issuedAt, &found.events)
 	)
 	if errors.Is(err, sql.ErrNoRows) {
 		return row{}, nil
