@@ -17,21 +17,21 @@ import (
 	"time"
 )
 
-// recipient is who is told, how, for how long at a try, and after which answers again.
+// recipient is who is told, for how long at a try, at most how long after the last, and after which answers again.
 type recipient struct {
-	name, method string
-	limit        time.Duration
-	again        func(status int) bool
-	gone         bool // 404 and 410 mean that it is done
+	name, method   string
+	limit, longest time.Duration
+	again          func(status int) bool
+	gone           bool // 404 and 410 mean that it is done
 }
 
-var toEndpoint = recipient{name: "registration endpoint", method: http.MethodPost, limit: 10 * time.Second, again: func(status int) bool {
+var toEndpoint = recipient{"registration endpoint", http.MethodPost, 10 * time.Second, 20 * time.Second, func(status int) bool {
 	return slices.Contains([]int{408, 425, 429, 500, 502, 503, 504}, status)
-}}
+}, false}
 
-var toCloudFormation = recipient{name: "CloudFormation", method: http.MethodPut, limit: 3 * time.Second, again: func(status int) bool {
+var toCloudFormation = recipient{"CloudFormation", http.MethodPut, 3 * time.Second, 2 * time.Second, func(status int) bool {
 	return status == 408 || status == 429 || status >= 500
-}}
+}, false}
 
 // deliver sends body, with a new header at every try, until it is taken (no
 // error), refused for good (the status, and an error), or the next wait would
@@ -56,9 +56,9 @@ func (f *function) deliver(ctx context.Context, log *slog.Logger, to recipient, 
 		if status != 0 && !to.again(status) {
 			return status, err
 		}
-		// Exponential backoff from 200 ms to 20 s, with full jitter, after what the answer asks for.
+		// Exponential backoff from 200 ms, with full jitter, after what the answer asks for.
 		// https://aws.amazon.com/blogs/architecture/exponential-backoff-and-jitter/
-		wait += rand.N(min(200*time.Millisecond<<min(attempt-1, 10), 20*time.Second)) // #nosec G404 -- it guards nothing
+		wait += rand.N(min(200*time.Millisecond<<min(attempt-1, 10), to.longest)) // #nosec G404 -- it guards nothing
 		if end, _ := ctx.Deadline(); time.Now().Add(wait).After(end) {
 			return 0, err
 		}

@@ -69,8 +69,7 @@ func (f *function) work(ctx context.Context, end time.Time, log *slog.Logger, ev
 	r, invalid := registrationOf(ev)
 	log = log.With("stack", r.stack.name, "role", r.RoleArn)
 	log.Info("event")
-	requestType := ev.text("RequestType")
-	deletes := requestType == "Delete"
+	requestType, deletes := ev.text("RequestType"), ev.text("RequestType") == "Delete"
 	switch {
 	case requestType != "Create" && requestType != "Update" && !deletes:
 		return r, true, fmt.Errorf("RequestType %.40q must be Create, Update or Delete", requestType)

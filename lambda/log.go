@@ -5,6 +5,7 @@ import (
 	"io"
 	"log/slog"
 	"net/url"
+	"slices"
 	"strings"
 	"sync"
 )
@@ -54,6 +55,7 @@ func (s *secrets) add(texts ...string) {
 			s.texts = append(s.texts, text)
 		}
 	}
+	slices.SortFunc(s.texts, func(a, b string) int { return len(b) - len(a) }) // so that a whole is removed before its parts
 }
 
 func (s *secrets) removeFrom(text string) string {

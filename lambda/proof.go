@@ -22,9 +22,9 @@ func (f *function) prove(ctx context.Context, s stack, audience, digest string) 
 	if own.AccessKeyID == "" || own.SecretAccessKey == "" || own.SessionToken == "" {
 		return "", errors.New("credentials are missing: AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY or AWS_SESSION_TOKEN is not set")
 	}
-	req := &http.Request{Method: http.MethodGet, Header: http.Header{"X-Doit-Audience": {audience}, "X-Doit-Content-Sha256": {digest}},
-		URL: &url.URL{Scheme: "https", Host: "sts." + s.region + "." + stsSuffixes[s.partition], Path: "/",
-			RawQuery: "Action=GetCallerIdentity&Version=2011-06-15&X-Amz-Expires=60"}}
+	u := &url.URL{Scheme: "https", Host: "sts." + s.region + "." + stsSuffixes[s.partition], Path: "/",
+		RawQuery: "Action=GetCallerIdentity&Version=2011-06-15&X-Amz-Expires=60"}
+	req := &http.Request{Method: http.MethodGet, URL: u, Header: http.Header{"X-Doit-Audience": {audience}, "X-Doit-Content-Sha256": {digest}}}
 	const emptySha256 = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
 	proof, _, err := v4.NewSigner().PresignHTTP(ctx, own, req, emptySha256, "sts", s.region, time.Now())
 	f.withheld.add(proof)

@@ -1,0 +1,146 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"io"
+	"log/slog"
+	"net/http"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+	"unicode/utf8"
+)
+
+func FuzzDecode(f *testing.F) {
+	f.Add([]byte(`{"StackId":"s","RequestId":"r","LogicalResourceId":"l","ResponseURL":"https://h/a%2Fb?X-Amz-Expires=1e9&c=%zz"}`))
+	f.Add([]byte(`{"StackId":"s","RequestId":"r","LogicalResourceId":"l","ResponseURL":"http://127.0.0.1:1//x?Expires=1","ResourceProperties":[1e999]}`))
+	f.Add([]byte(`{"StackId":{},"RequestId":[],"LogicalResourceId":null,"responseurl":"https://h/"}`))
+	f.Fuzz(func(t *testing.T, payload []byte) {
+		ev, err := decode(payload)
+		if err != nil {
+			if raw := (properties{}); json.Unmarshal(payload, &raw) == nil {
+				if secret := raw.text("ResponseURL"); len(secret) > 8 && strings.Contains(err.Error(), secret) {
+					t.Errorf("the error shows the ResponseURL: %v", err)
+				}
+			}
+			return
+		}
+		if ev.text("StackId") == "" || ev.text("RequestId") == "" || ev.text("LogicalResourceId") == "" {
+			t.Error("an event without its IDs was taken")
+		}
+		u, given := ev.responseURL, ev.text("ResponseURL")
+		if u.User != nil || u.Host == "" || u.Scheme != "https" && u.Scheme != "http" {
+			t.Errorf("ResponseURL %q was taken", given)
+		}
+		sent := u.Host + u.RequestURI()
+		if whole, _, _ := strings.Cut(given, "#"); !strings.HasSuffix(whole, sent) && !strings.Contains(u.RequestURI(), "/?") && u.RequestURI() != "/" {
+			t.Errorf("ResponseURL %q is sent as %q", given, sent)
+		}
+		ev.nobodyWaits()
+		fatal(ev)
+	})
+}
+
+// The design's rules, in a second spelling.
+var rules = map[string]*regexp.Regexp{
+	"roleArn":         regexp.MustCompile(`^arn:aws:iam::111122223333:role/[!-~]*[!-.0-~]$`),
+	"externalId":      regexp.MustCompile(`^[A-Za-z0-9_+=,.@:/-]{2,}$`),
+	"ticketId":        regexp.MustCompile(`^[A-Za-z0-9-]{1,32}$`),
+	"access":          regexp.MustCompile(`^(approved|dismissed)$`),
+	"accessExpires":   regexp.MustCompile(`^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$`),
+	"templateVersion": regexp.MustCompile(`^[A-Za-z0-9.-]{1,32}$`),
+}
+
+func FuzzCheck(f *testing.F) {
+	f.Add(testRole, "an-id", "12345", "approved", "2026-12-31T00:00:00Z", "1.0.0")
+	f.Add(strings.Replace(testRole, "1111", "9999", 1), "x", "a b", "maybe", "2026-12-31T00:00:00.5Z", "v/1")
+	f.Add("arn:aws:iam::111122223333:role/", "\xff", strings.Repeat("1", 33), "", "2026-12-31T1:00:00Z", "\n")
+	f.Fuzz(func(t *testing.T, roleArn, externalID, ticketID, access, accessExpires, templateVersion string) {
+		given := properties{}
+		for name, value := range map[string]string{"RoleArn": roleArn, "ExternalId": externalID, "TicketId": ticketID, "Access": access,
+			"AccessExpires": accessExpires, "TemplateVersion": templateVersion} {
+			given[name] = marshal(value)
+		}
+		r := registration{stack: stack{partition: "aws", region: "eu-west-1", account: "111122223333", name: "s"}}
+		err := r.check(given)
+		taken := map[string]string{}
+		if err := json.Unmarshal(marshal(r), &taken); err != nil {
+			t.Fatal(err)
+		}
+		for name, rule := range rules {
+			if value := taken[name]; value != "" && !rule.MatchString(value) {
+				t.Errorf("%s %q was taken", name, value)
+			}
+		}
+		if len(r.RoleArn) > 1024 || len(r.ExternalID) > 1224 {
+			t.Error("a value that is too long was taken")
+		}
+		for name, value := range map[string][2]string{"RoleArn": {roleArn, r.RoleArn}, "ExternalId": {externalID, r.ExternalID}, "TicketId": {ticketID, r.TicketID},
+			"Access": {access, r.Access}, "AccessExpires": {accessExpires, r.AccessExpires}, "TemplateVersion": {templateVersion, r.TemplateVersion}} {
+			if value[0] != "" && value[1] == "" && (err == nil || !strings.Contains(err.Error(), name+" ")) {
+				t.Errorf("%s %q was left out without a word: %v", name, value[0], err)
+			}
+		}
+	})
+}
+
+// servers answer for the endpoint with a status and a body, and for
+// CloudFormation with 200.
+type servers struct {
+	status int
+	body   []byte
+	answer []byte // what CloudFormation got
+}
+
+func (s *servers) RoundTrip(r *http.Request) (*http.Response, error) {
+	if r.URL.Host == "endpoint.test" {
+		return &http.Response{StatusCode: s.status, Header: http.Header{}, Body: io.NopCloser(bytes.NewReader(s.body))}, nil
+	}
+	var err error
+	s.answer, err = io.ReadAll(r.Body)
+	return &http.Response{StatusCode: http.StatusOK, Header: http.Header{}, Body: http.NoBody}, err
+}
+
+func FuzzReason(f *testing.F) {
+	f.Add([]byte(`{"detail":"no such ticket"}`), testExternalID, "arn:aws:iam::111122223333:role/x")
+	f.Add([]byte(`{"detail":"`+strings.Repeat(`\u0001\"é`, 3000)+`"}`), "éé", strings.Repeat("\\", 1000))
+	f.Add([]byte(`{"detail":"abaabbb"}`), "ab", "r")
+	f.Add([]byte("{\"detail\":\"\xff\xfe\xe2\x80\xa8<&>\"}"), "re", "r")
+	slog.SetDefault(slog.New(slog.DiscardHandler))
+	f.Setenv("AWS_ACCESS_KEY_ID", "ASIAIOSFODNN7EXAMPLE")
+	f.Setenv("AWS_SECRET_ACCESS_KEY", "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY")
+	f.Setenv("AWS_SESSION_TOKEN", "token+of/the=function")
+	f.Fuzz(func(t *testing.T, problem []byte, externalID, roleArn string) {
+		s := &servers{status: http.StatusForbidden, body: problem}
+		function := &function{endpoint: "https://endpoint.test/v1/registrations", transport: s, withheld: new(secrets)}
+		payload, err := json.Marshal(map[string]any{
+			"RequestType": "Create", "RequestId": "r", "StackId": testStack, "LogicalResourceId": "l", "ResponseURL": "https://answer.test/",
+			"ResourceProperties": map[string]string{"RoleArn": roleArn, "ExternalId": externalID},
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+		defer cancel()
+		if _, err := function.Invoke(ctx, payload); err != nil {
+			t.Fatal(err)
+		}
+		var a answer
+		if err := json.Unmarshal(s.answer, &a); err != nil || !utf8.Valid(s.answer) || len(s.answer) > 4096 {
+			t.Fatalf("%d bytes, %v: %q", len(s.answer), err, s.answer)
+		}
+		if a.Status != "FAILED" {
+			t.Errorf("answered %+v", a)
+		}
+		var sent string // with U+FFFD for what is not UTF-8
+		if err := json.Unmarshal(marshal(externalID), &sent); err != nil {
+			t.Fatal(err)
+		}
+		if len(sent) >= 2 && strings.Contains(a.Reason, sent) {
+			t.Errorf("the reason %q holds the external ID %q", a.Reason, sent)
+		}
+	})
+}
