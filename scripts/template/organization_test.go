@@ -169,7 +169,7 @@ func TestOrganizationIsPinned(t *testing.T) {
 	account, _ := read(t, template.Path)
 	organization, _ := read(t, template.OrganizationPath)
 	if err := template.CheckOrganization(organization, account); err != nil {
-		t.Error(err)
+		t.Fatal(err)
 	}
 
 	changed := append(slices.Clone(account), '\n')

@@ -122,6 +122,11 @@ func newRollout(t *testing.T) *rollout {
 	if err != nil {
 		t.Fatal(err)
 	}
+	reviewed, _ := read(t, template.Path)
+	organization, _ := read(t, template.OrganizationPath)
+	if err := template.CheckOrganization(organization, reviewed); err != nil {
+		t.Fatal(err) // the local cloud would look for another template
+	}
 	zip, err := code.Build(root)
 	if err != nil {
 		t.Fatal(err)
@@ -139,7 +144,6 @@ func newRollout(t *testing.T) *rollout {
 	if err != nil {
 		t.Fatal(err)
 	}
-	reviewed, _ := read(t, template.Path)
 	as := cloud.Root("111122223333", region)
 	publish(t, as, reviewed, zip)
 	return &rollout{t: t, client: cloudformation.NewFromConfig(as), endpoint: endpoint, reviewed: reviewed}
