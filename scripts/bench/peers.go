@@ -81,7 +81,8 @@ func compile(scripts, dir, name string) (*peer, error) {
 // unpackInline writes the Python handler and its loop to dir. A template
 // carries the handler as text, which is its size here.
 func unpackInline(dir string) (*peer, error) {
-	python, err := exec.LookPath("python3")
+	// The interpreter itself: python3 on the path may be a script that finds it first.
+	python, err := exec.Command("python3", "-c", "import sys; print(sys.executable, end='')").Output()
 	if err != nil {
 		return nil, fmt.Errorf("the inline peer needs Python 3: %w", err)
 	}
@@ -103,7 +104,7 @@ func unpackInline(dir string) (*peer, error) {
 		return nil, err
 	}
 	return &peer{
-		name: "inline Python", command: []string{python, filepath.Join(dir, "bootstrap.py")}, answers: true,
+		name: "inline Python", command: []string{string(python), filepath.Join(dir, "bootstrap.py")}, answers: true,
 		binary: bytesOf(handler), zip: bytesOf(packed),
 	}, nil
 }

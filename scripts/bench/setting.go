@@ -39,7 +39,7 @@ func newSetting(peers []*peer, runs int) (setting, error) {
 			}
 		}
 	}
-	version, err := exec.Command(peers[3].command[0], "--version").Output() // #nosec G204 -- python3, found on the path
+	version, err := exec.Command(peers[3].command[0], "--version").Output() // #nosec G204 -- python3
 	if err != nil {
 		return s, fmt.Errorf("ask Python for its version: %w", err)
 	}

@@ -166,6 +166,23 @@ func TestAShortExternalIDHarmsNothing(t *testing.T) {
 	}
 }
 
+// Taking out one external ID makes up the next one, as often as the endpoint
+// likes: that must not take the time that the answer needs.
+func TestADetailThatIsMadeOfShellsTakesNoTime(t *testing.T) {
+	t.Parallel()
+	s := newScene(t, problem(403, strings.Repeat("p", 30_000)+strings.Repeat("q", 30_000)), ok)
+	e := s.event("Create")
+	properties(e)["ExternalId"] = "pq"
+	result := s.invoke(e)
+	s.want("FAILED", function.RoleARN, "403")
+	if a := s.answer(); strings.Contains(a.Reason, "pq") {
+		t.Errorf("the Reason %q holds the external ID", a.Reason)
+	}
+	if took := result.Done.Sub(result.Taken); took > time.Second {
+		t.Errorf("it took %v", took)
+	}
+}
+
 func TestAWrongPropertyThatIsTheExternalIDIsNotShown(t *testing.T) {
 	t.Parallel()
 	for _, property := range []string{"RoleArn", "TicketId", "Access", "AccessExpires", "TemplateVersion"} {

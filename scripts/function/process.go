@@ -31,6 +31,7 @@ func Environment(endpoint, certificates string) map[string]string {
 	return map[string]string{
 		"REGISTRATION_ENDPOINT": endpoint,
 		"SSL_CERT_FILE":         certificates,
+		"SSL_CERT_DIR":          "/nonexistent", // or this machine's own roots would be read too
 
 		"AWS_ACCESS_KEY_ID":     AccessKeyID,
 		"AWS_SECRET_ACCESS_KEY": SecretAccessKey,
