@@ -35,6 +35,7 @@ type Cloud struct {
 	stdin  io.Closer
 	exited chan struct{}
 	stop   func()
+	built  func() (endpoint string, err error)
 }
 
 // Options are what callers of Start differ in.
@@ -102,6 +103,7 @@ func start(ctx context.Context, python, roots string) (_ *Cloud, err error) {
 		close(cloud.exited)
 	}()
 	cloud.stop = sync.OnceFunc(cloud.end)
+	cloud.built = sync.OnceValues(cloud.buildEndpoint)
 	context.AfterFunc(ctx, cloud.stop)
 	if err := cloud.ready(ctx); err != nil {
 		err = fmt.Errorf("start MiniStack: %w: %s", err, lastLine([]byte(cloud.Log())))

@@ -23,7 +23,8 @@ type Endpoint struct {
 	// URL is where it listens, without a path.
 	URL string
 
-	admin string
+	admin   string
+	process *os.Process
 }
 
 // Registration is a row of the endpoint's, as its admin listener shows it.
@@ -50,21 +51,29 @@ type Event struct {
 	Role           string `json:"role"`
 }
 
+// buildEndpoint builds the reference endpoint into the cloud's folder.
+func (c *Cloud) buildEndpoint() (program string, err error) {
+	scripts, err := scriptsDir()
+	if err != nil {
+		return "", err
+	}
+	program = filepath.Join(c.dir, "endpoint")
+	build := exec.Command("go", "build", "-o", program, "./endpoint") // #nosec G204 -- a program of this checkout
+	build.Dir = scripts
+	if output, err := build.CombinedOutput(); err != nil {
+		return "", fmt.Errorf("build the reference endpoint: %w: %s", err, lastLine(output))
+	}
+	return program, nil
+}
+
 // StartEndpoint builds and starts the reference endpoint, which assumes roles
 // as whom the credentials say. Flags are further flags of its command line.
 func (c *Cloud) StartEndpoint(ctx context.Context, as aws.Credentials, certFile, keyFile string, flags ...string) (*Endpoint, error) {
-	scripts, err := scriptsDir()
+	program, err := c.built()
 	if err != nil {
 		return nil, err
 	}
-	program := filepath.Join(c.dir, "endpoint")
-	build := exec.CommandContext(ctx, "go", "build", "-o", program, "./endpoint") // #nosec G204 -- a program of this checkout
-	build.Dir = scripts
-	if output, err := build.CombinedOutput(); err != nil {
-		return nil, fmt.Errorf("build the reference endpoint: %w: %s", err, lastLine(output))
-	}
-
-	endpoint := exec.Command(program, append([]string{ // #nosec G204 -- as above
+	endpoint := exec.CommandContext(ctx, program, append([]string{ // #nosec G204 -- as above
 		"-listen", "127.0.0.1:0", "-admin", "127.0.0.1:0", "-sts", c.URL, "-cert", certFile, "-key", keyFile,
 	}, flags...)...)
 	endpoint.Env = []string{
@@ -73,7 +82,7 @@ func (c *Cloud) StartEndpoint(ctx context.Context, as aws.Credentials, certFile,
 	}
 	// In the emulator's process group it ends when the emulator does.
 	endpoint.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pgid: c.group}
-	log, err := os.Create(program + ".log") // #nosec G304 -- a name of our own
+	log, err := os.CreateTemp(c.dir, "endpoint-*.log")
 	if err != nil {
 		return nil, fmt.Errorf("make the endpoint's log: %w", err)
 	}
@@ -87,7 +96,7 @@ func (c *Cloud) StartEndpoint(ctx context.Context, as aws.Credentials, certFile,
 		return nil, fmt.Errorf("start the reference endpoint: %w", err)
 	}
 
-	e := new(Endpoint)
+	e := &Endpoint{process: endpoint.Process}
 	for lines := bufio.NewScanner(stdout); lines.Scan(); {
 		if url, ok := strings.CutPrefix(lines.Text(), "admin on "); ok {
 			e.admin = url
@@ -99,11 +108,14 @@ func (c *Cloud) StartEndpoint(ctx context.Context, as aws.Credentials, certFile,
 	}
 	go func() { _ = endpoint.Wait() }() // killed in the end, always
 	if e.URL == "" || e.admin == "" {
-		said, err := os.ReadFile(program + ".log") // #nosec G304 -- as above
+		said, err := os.ReadFile(log.Name())
 		return nil, errors.Join(fmt.Errorf("the reference endpoint did not start: %s", lastLine(said)), err)
 	}
 	return e, nil
 }
+
+// Stop ends the endpoint before the cloud ends.
+func (e *Endpoint) Stop() { _ = e.process.Kill() } // it may have ended already
 
 // Registrations are all rows, those of deleted stacks too.
 func (e *Endpoint) Registrations(ctx context.Context) (rows []Registration, err error) {

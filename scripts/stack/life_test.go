@@ -1,0 +1,216 @@
+package stack
+
+import (
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/s3"
+)
+
+// lists is a call that SecurityAudit grants.
+func (c *customer) lists(as aws.Config) error {
+	return second(s3.NewFromConfig(as).ListBuckets(c.Context(), &s3.ListBucketsInput{}))
+}
+
+// wantIn fails unless DoiT's engineer gets in and can read.
+func (s *stack) wantIn() {
+	s.Helper()
+	if err := s.lists(s.enter()); err != nil {
+		s.Errorf("a session reads: %v, want to", err)
+	}
+}
+
+// wantEnded fails if there is a way in, or the session given still reads.
+func (s *stack) wantEnded(open aws.Config) {
+	s.Helper()
+	s.wantRefused("the open session's next call", s.lists(open))
+	_, err := s.knock(engineer, s.outputs["ExternalId"], openTicket+"-jane")
+	s.wantRefused("a new session", err)
+}
+
+func (s *stack) want(got, want string) {
+	s.Helper()
+	if got != want {
+		s.Fatalf("stack %s came to %s, want %s: %s", s.name, got, want, s.reasons())
+	}
+}
+
+func TestDismissedAndApprovedAgain(t *testing.T) {
+	t.Parallel()
+	s := newCustomer(t).launch(parameters{"TicketId": openTicket})
+	session := s.enter()
+	s.wantIn()
+
+	s.want(s.update(parameters{"Access": "dismissed"}), "UPDATE_COMPLETE")
+	s.wantEnded(session)
+	s.wantRegistration("suspended", openTicket)
+	if arns := s.attached(s.roleName()); len(arns) != 0 {
+		t.Errorf("a dismissed role has %q attached, want nothing", arns)
+	}
+	if trust := s.trust(s.roleName()).Statement; len(trust) != 1 || trust[0].Effect != "Deny" {
+		t.Errorf("the trust policy of a dismissed role is %+v, want one Deny", trust)
+	}
+
+	s.want(s.update(parameters{"Access": "approved"}), "UPDATE_COMPLETE")
+	s.wantIn()
+	s.wantRegistration("active", openTicket)
+}
+
+// Ending access never waits for DoiT.
+func TestDismissedWhileTheEndpointIsDown(t *testing.T) {
+	t.Parallel()
+	s := newCustomer(t).launch(parameters{"TicketId": openTicket})
+	session := s.enter()
+	s.down.Store(true)
+	s.want(s.update(parameters{"Access": "dismissed"}), "UPDATE_COMPLETE")
+	s.wantEnded(session)
+	s.wantRegistration("active", openTicket) // nobody could tell it
+
+	// An approval of which DoiT does not hear must not look like one.
+	s.want(s.update(parameters{"Access": "approved"}), "UPDATE_ROLLBACK_COMPLETE")
+	s.wantEnded(session)
+
+	s.down.Store(false)
+	s.want(s.update(parameters{"Access": "approved"}), "UPDATE_COMPLETE")
+	s.wantIn()
+}
+
+func TestExpiredByAnUpdate(t *testing.T) {
+	t.Parallel()
+	s := newCustomer(t).launch(parameters{"TicketId": openTicket})
+	session := s.enter()
+	s.want(s.update(parameters{"AccessExpires": "2020-01-01T00:00:00Z"}), "UPDATE_COMPLETE")
+	s.wantEnded(session)
+	s.wantRegistration("suspended", openTicket)
+}
+
+func TestAnUpdateThatKeepsTheRoleNeedsNoEndpoint(t *testing.T) {
+	t.Parallel()
+	s := newCustomer(t).launch(parameters{"TicketId": openTicket})
+	s.down.Store(true)
+	s.want(s.update(parameters{"AccessExpires": "2099-12-31T00:00:00Z"}), "UPDATE_COMPLETE")
+	s.wantIn()
+}
+
+func TestARefusedUpdateIsTakenBack(t *testing.T) {
+	t.Parallel()
+	s := newCustomer(t).launch(parameters{"TicketId": openTicket})
+	s.want(s.update(parameters{"TicketId": "99999"}), "UPDATE_ROLLBACK_COMPLETE")
+	if !slices.ContainsFunc(s.reasons(), func(reason string) bool {
+		return strings.HasPrefix(reason, "Registration: ") && strings.Contains(reason, "403") && strings.Contains(reason, "99999")
+	}) {
+		t.Errorf("the stack's events say %q, want the endpoint's refusal of ticket 99999", s.reasons())
+	}
+	s.wantIn()
+	s.wantRegistration("active", openTicket)
+	_, err := s.knock(engineer, s.outputs["ExternalId"], "99999-jane")
+	s.wantRefused("a session of the ticket that was refused", err)
+
+	// What was taken back does not stand in the way of what comes next.
+	s.want(s.update(parameters{"TicketId": ""}), "UPDATE_COMPLETE")
+	s.wantRegistration("active", "")
+}
+
+func TestARefusedCreateLeavesNothing(t *testing.T) {
+	t.Parallel()
+	c := newCustomer(t)
+	s, status := c.create("", string(published.Body), parameters{"TicketId": "99999"})
+	s.want(status, "ROLLBACK_COMPLETE")
+	c.wantNothingLeft()
+	c.wantNothingRegistered()
+	if reasons := s.reasons(); !strings.Contains(strings.Join(reasons, " "), "99999") {
+		t.Errorf("the stack's events say %q, want the ticket that is not open", reasons)
+	}
+}
+
+func TestACreateWithTheEndpointDownLeavesNothing(t *testing.T) {
+	t.Parallel()
+	c := newCustomer(t)
+	c.down.Store(true)
+	s, status := c.create("", string(published.Body), nil)
+	s.want(status, "ROLLBACK_COMPLETE")
+	c.wantNothingLeft()
+	c.wantNothingRegistered()
+	if reasons := s.reasons(); !strings.Contains(strings.Join(reasons, " "), "503") {
+		t.Errorf("the stack's events say %q, want the endpoint's 503", reasons)
+	}
+}
+
+// Registration is made before the resource that fails, and is taken back.
+func TestAnotherResourceFails(t *testing.T) {
+	t.Parallel()
+	c := newCustomer(t)
+	body := strings.Replace(string(published.Body), "\nOutputs:", `
+  Fails:
+    Type: Custom::Fails
+    DependsOn: Registration
+    Properties: { ServiceToken: !Sub 'arn:aws:lambda:${AWS::Region}:${AWS::AccountId}:function:there-is-none' }
+
+Outputs:`, 1)
+	s, status := c.create("", body, parameters{"TicketId": openTicket})
+	s.want(status, "ROLLBACK_COMPLETE")
+	if reasons := s.reasons(); len(reasons) != 1 || !strings.HasPrefix(reasons[0], "Fails: ") {
+		t.Errorf("what failed is %q, want only Fails", reasons)
+	}
+	s.wantRegistration("deleted", openTicket) // it was registered for a moment
+	c.wantNothingLeft()
+}
+
+func TestTwoStacksInOneAccount(t *testing.T) {
+	t.Parallel()
+	c := newCustomer(t)
+	first := c.launch(parameters{"TicketId": openTicket})
+	second, status := c.create("-again", string(published.Body), parameters{"TicketId": openTicket})
+	second.want(status, "CREATE_COMPLETE")
+	if first.outputs["RoleArn"] == second.outputs["RoleArn"] || first.outputs["ExternalId"] == second.outputs["ExternalId"] {
+		t.Fatalf("the stacks share a role or an external ID: %q, %q", first.outputs, second.outputs)
+	}
+	_, err := second.knock(engineer, first.outputs["ExternalId"], openTicket+"-jane")
+	c.wantRefused("one stack's role with the other's external ID", err)
+
+	session := first.enter()
+	outputs := first.outputs
+	first.want(first.delete(), "DELETE_COMPLETE")
+	first.outputs = outputs // where the role was
+	first.wantEnded(session)
+	first.wantRegistration("deleted", openTicket)
+	second.wantIn()
+	second.wantRegistration("active", openTicket)
+
+	second.want(second.delete(), "DELETE_COMPLETE")
+	c.wantNothingLeft()
+}
+
+func TestDeletedWhileTheEndpointIsDown(t *testing.T) {
+	t.Parallel()
+	s := newCustomer(t).launch(parameters{"TicketId": openTicket})
+	session, outputs := s.enter(), s.outputs
+	s.down.Store(true)
+	s.want(s.delete(), "DELETE_COMPLETE")
+	s.outputs = outputs
+	s.wantEnded(session)
+	s.wantNothingLeft()
+}
+
+func TestDeletedAfterItWasDismissed(t *testing.T) {
+	t.Parallel()
+	s := newCustomer(t).launch(parameters{"TicketId": openTicket})
+	s.want(s.update(parameters{"Access": "dismissed"}), "UPDATE_COMPLETE")
+	s.want(s.delete(), "DELETE_COMPLETE")
+	s.wantRegistration("deleted", openTicket)
+	s.wantNothingLeft()
+}
+
+// wantNothingRegistered fails if the endpoint has a row of this customer's.
+func (c *customer) wantNothingRegistered() {
+	c.Helper()
+	rows, err := c.endpoint.Registrations(c.Context())
+	c.must(err)
+	for _, row := range rows {
+		if row.Status != "deleted" {
+			c.Errorf("%s is registered as %s", row.RoleArn, row.Status)
+		}
+	}
+}

@@ -1,0 +1,102 @@
+package stack
+
+import (
+	"errors"
+	"strings"
+	"testing"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/cloudformation"
+	"github.com/aws/aws-sdk-go-v2/service/cloudformation/types"
+	"github.com/aws/smithy-go"
+)
+
+// TestParameters gives each value to CloudFormation, as a change set that is
+// never executed, and to this module's own check, which must say the same.
+func TestParameters(t *testing.T) {
+	t.Parallel()
+	values := map[string]struct{ good, bad []string }{
+		"TicketId": {
+			good: []string{"", "1", "12345", "ABC-123", strings.Repeat("9", 32)},
+			bad:  []string{" ", "12 45", "12345*", "12345?", "#12345", "ä", "12345\n", "a_b", strings.Repeat("9", 33)},
+		},
+		"Access": {
+			good: []string{"approved", "dismissed"},
+			bad:  []string{"", "Approved", "approved ", "approve", "yes", "approved\n"},
+		},
+		"AccessExpires": {
+			good: []string{"", "2026-12-31T00:00:00Z", "2026-01-01T23:59:59Z"},
+			bad: []string{
+				"2026-12-31", "2026-12-31T00:00Z", "2026-12-31T00:00:00", "2026-12-31T00:00:00+00:00", "2026-12-31t00:00:00z",
+				"2026-13-01T00:00:00Z", "2026-12-32T00:00:00Z", "2026-12-31T24:00:00Z", "2026-12-31T00:60:00Z", "2026-12-31T00:00:00.5Z", " 2026-12-31T00:00:00Z", "tomorrow",
+			},
+		},
+		"PermissionsBoundary": {
+			good: []string{"", "arn:aws:iam::111122223333:policy/Boundary", "arn:aws:iam::111122223333:policy/path/to/Boundary", "arn:aws:iam::aws:policy/PowerUserAccess", "arn:aws-us-gov:iam::111122223333:policy/B", "arn:aws-cn:iam::111122223333:policy/B"},
+			bad:  []string{"Boundary", "arn:aws:iam::111122223333:role/Boundary", "arn:aws:iam::1111:policy/Boundary", "arn:aws:iam::111122223333:policy/", "arn:aws:iam::111122223333:policy/B*"},
+		},
+		"ExternalId": {
+			good: []string{"", strings.Repeat("x", 16), "Aa0_+=,.@:/-Aa0_", strings.Repeat("x", 1224)},
+			bad:  []string{"x", strings.Repeat("x", 15), strings.Repeat("x", 1225), strings.Repeat("x", 15) + "*", strings.Repeat("x", 15) + "?", strings.Repeat("x", 15) + " ", strings.Repeat("x", 15) + "ä", "${aws:username}xx"},
+		},
+		"RegistrationEndpoint": {
+			good: []string{
+				"https://registration.aws-ops.doit-intl.com/v1/registrations", "https://aws-ops.doit-intl.com", "https://a.b.aws-ops.doit-intl.com:8443/",
+				"https://127.0.0.1:8443/v1/registrations",
+			},
+			bad: []string{
+				"", "registration.aws-ops.doit-intl.com", "http://registration.aws-ops.doit-intl.com/v1/registrations", "https://doit-intl.com/",
+				"https://evil.example/", "https://evil.example/aws-ops.doit-intl.com", "https://aws-ops.doit-intl.com.evil.example/", "https://xaws-ops.doit-intl.com/",
+				"https://evil.example#.aws-ops.doit-intl.com/", "https://evil.example?.aws-ops.doit-intl.com/", "https://evil.example/.aws-ops.doit-intl.com/",
+				"https://user@aws-ops.doit-intl.com/", "https://evil.example\\.aws-ops.doit-intl.com/", "https://aws-ops.doit-intl.com/?q", "https://aws-ops.doit-intl.com/#f",
+				"https://aws-ops.doit-intl.com/%2e", "https://aws-ops.doit-intl.com:x/", "https://aws-ops.doit-intl.com:8443@evil.example/", "https://127.0.0.1.evil.example/", "https://127.0.0.2/",
+				"https://127x0y0z1/", "https://awsxops.doit-intl.com/", "https://aws-ops.doit-intl.com/\nhttps://evil.example/", "https://aws-ops.doit-intl.com/" + strings.Repeat("x", 227),
+			},
+		},
+	}
+	if len(values) != len(published.Parameters) {
+		t.Errorf("%d parameters are tested, the template has %d", len(values), len(published.Parameters))
+	}
+	c := newCustomer(t)
+	for name, values := range values {
+		for _, value := range values.good {
+			if err := c.plan(name, value); err != nil {
+				t.Errorf("%s %q: CloudFormation says %v, want it taken", name, value, err)
+			}
+			if err := published.Check(name, value); err != nil {
+				t.Errorf("%s %q: %v, want it taken", name, value, err)
+			}
+		}
+		for _, value := range values.bad {
+			err := c.plan(name, value)
+			var refusal smithy.APIError
+			if !errors.As(err, &refusal) || refusal.ErrorCode() != "ValidationError" || !strings.Contains(refusal.ErrorMessage(), name) {
+				t.Errorf("%s %q: CloudFormation says %v, want a ValidationError that names it", name, value, err)
+			}
+			if err := published.Check(name, value); err == nil || !strings.Contains(err.Error(), name) {
+				t.Errorf("%s %q: %v, want an error that names it", name, value, err)
+			}
+		}
+	}
+}
+
+func (c *customer) plan(name, value string) error {
+	c.Helper()
+	client := cloudformation.NewFromConfig(c.config)
+	made, err := client.CreateChangeSet(c.Context(), &cloudformation.CreateChangeSetInput{
+		StackName: aws.String(c.name + "-planned"), ChangeSetName: aws.String("planned"), ChangeSetType: types.ChangeSetTypeCreate,
+		TemplateBody: aws.String(string(published.Body)), Parameters: c.parameters(parameters{name: value}, false),
+		Capabilities: []types.Capability{types.CapabilityCapabilityIam},
+	})
+	if err != nil {
+		return err
+	}
+	_, err = client.DeleteStack(c.Context(), &cloudformation.DeleteStackInput{StackName: made.StackId})
+	c.must(err)
+	return nil
+}
+
+func TestABoundaryIsTaken(t *testing.T) {
+	t.Parallel()
+	newCustomer(t).launch(parameters{"PermissionsBoundary": "arn:aws:iam::aws:policy/PowerUserAccess"})
+}

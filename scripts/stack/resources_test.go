@@ -1,0 +1,283 @@
+package stack
+
+import (
+	"encoding/json"
+	"net/url"
+	"reflect"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/cloudformation"
+	"github.com/aws/aws-sdk-go-v2/service/cloudwatchlogs"
+	"github.com/aws/aws-sdk-go-v2/service/iam"
+	"github.com/aws/aws-sdk-go-v2/service/lambda"
+	lambdatypes "github.com/aws/aws-sdk-go-v2/service/lambda/types"
+)
+
+// policy is a policy document as IAM has it.
+type policy struct {
+	Statement []statement
+}
+
+type statement struct {
+	Sid, Effect string
+	Action      list
+	Resource    list
+	Principal   any
+	Condition   map[string]map[string]any
+}
+
+// list is one text or several: policies may be written either way.
+type list []string
+
+func (l *list) UnmarshalJSON(text []byte) error {
+	if len(text) > 0 && text[0] == '"' {
+		*l = list{""}
+		return json.Unmarshal(text, &(*l)[0])
+	}
+	return json.Unmarshal(text, (*[]string)(l))
+}
+
+func (c *customer) parse(document *string) (p policy) {
+	c.Helper()
+	text, err := url.QueryUnescape(aws.ToString(document))
+	if err != nil {
+		c.Fatal(err)
+	}
+	if err := json.Unmarshal([]byte(text), &p); err != nil {
+		c.Fatal(err)
+	}
+	return p
+}
+
+// trust is the policy that says who may assume a role.
+func (c *customer) trust(role string) policy {
+	c.Helper()
+	got, err := iam.NewFromConfig(c.config).GetRole(c.Context(), &iam.GetRoleInput{RoleName: &role})
+	if err != nil {
+		c.Fatal(err)
+	}
+	return c.parse(got.Role.AssumeRolePolicyDocument)
+}
+
+// attached are the managed policies of a role.
+func (c *customer) attached(role string) (arns []string) {
+	c.Helper()
+	got, err := iam.NewFromConfig(c.config).ListAttachedRolePolicies(c.Context(), &iam.ListAttachedRolePoliciesInput{RoleName: &role})
+	if err != nil {
+		c.Fatal(err)
+	}
+	for _, policy := range got.AttachedPolicies {
+		arns = append(arns, *policy.PolicyArn)
+	}
+	return arns
+}
+
+// inline is a role's only inline policy.
+func (c *customer) inline(role, name string) policy {
+	c.Helper()
+	client := iam.NewFromConfig(c.config)
+	names, err := client.ListRolePolicies(c.Context(), &iam.ListRolePoliciesInput{RoleName: &role})
+	if err != nil {
+		c.Fatal(err)
+	}
+	if !slices.Equal(names.PolicyNames, []string{name}) {
+		c.Fatalf("inline policies of %s are %q, want only %s", role, names.PolicyNames, name)
+	}
+	got, err := client.GetRolePolicy(c.Context(), &iam.GetRolePolicyInput{RoleName: &role, PolicyName: &name})
+	if err != nil {
+		c.Fatal(err)
+	}
+	return c.parse(got.PolicyDocument)
+}
+
+// made are the physical IDs of the stack's resources.
+func (s *stack) made() map[string]string {
+	s.Helper()
+	got, err := s.cloudformation().DescribeStackResources(s.Context(), &cloudformation.DescribeStackResourcesInput{StackName: &s.id})
+	if err != nil {
+		s.Fatal(err)
+	}
+	ids := map[string]string{}
+	for _, resource := range got.StackResources {
+		ids[*resource.LogicalResourceId] = aws.ToString(resource.PhysicalResourceId)
+	}
+	return ids
+}
+
+func (c *customer) roles() (names []string) {
+	c.Helper()
+	for pages := iam.NewListRolesPaginator(iam.NewFromConfig(c.config), &iam.ListRolesInput{}); pages.HasMorePages(); {
+		page, err := pages.NextPage(c.Context())
+		c.must(err)
+		for _, role := range page.Roles {
+			names = append(names, *role.RoleName)
+		}
+	}
+	return names
+}
+
+func (c *customer) functions() (names []string) {
+	c.Helper()
+	for pages := lambda.NewListFunctionsPaginator(lambda.NewFromConfig(c.config), &lambda.ListFunctionsInput{}); pages.HasMorePages(); {
+		page, err := pages.NextPage(c.Context())
+		c.must(err)
+		for _, function := range page.Functions {
+			names = append(names, *function.FunctionName)
+		}
+	}
+	return names
+}
+
+func (c *customer) logGroups() (names []string) {
+	c.Helper()
+	for pages := cloudwatchlogs.NewDescribeLogGroupsPaginator(cloudwatchlogs.NewFromConfig(c.config), &cloudwatchlogs.DescribeLogGroupsInput{}); pages.HasMorePages(); {
+		page, err := pages.NextPage(c.Context())
+		c.must(err)
+		for _, group := range page.LogGroups {
+			names = append(names, *group.LogGroupName)
+		}
+	}
+	return names
+}
+
+func TestWhatAStackMakes(t *testing.T) {
+	t.Parallel()
+	s := newCustomer(t).launch(parameters{"TicketId": openTicket, "AccessExpires": "2099-12-31T00:00:00Z"})
+	made := s.made()
+
+	t.Run("SupportRole", func(t *testing.T) {
+		got, err := iam.NewFromConfig(s.config).GetRole(t.Context(), &iam.GetRoleInput{RoleName: aws.String(made["SupportRole"])})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if *got.Role.Path != "/doit/" || *got.Role.MaxSessionDuration != 3600 {
+			t.Errorf("path %s, sessions of %d s; want /doit/ and 3600", *got.Role.Path, *got.Role.MaxSessionDuration)
+		}
+		want := []statement{{
+			Effect: "Allow", Action: list{"sts:AssumeRole"}, Principal: map[string]any{"AWS": "arn:aws:iam::" + doitAccount + ":root"},
+			Condition: map[string]map[string]any{
+				"StringEquals": {"sts:ExternalId": nameOf(s.id), "aws:PrincipalType": "AssumedRole"},
+				"StringLike":   {"sts:RoleSessionName": openTicket + "-*"},
+				"DateLessThan": {"aws:CurrentTime": "2099-12-31T00:00:00Z"},
+			},
+		}}
+		if trust := s.trust(made["SupportRole"]).Statement; !reflect.DeepEqual(trust, want) {
+			t.Errorf("the trust policy is\n\t%+v, want\n\t%+v", trust, want)
+		}
+		if arns := s.attached(made["SupportRole"]); !slices.Equal(arns, []string{securityAudit}) {
+			t.Errorf("attached is %q, want only SecurityAudit", arns)
+		}
+		for _, statement := range s.inline(made["SupportRole"], inlineName).Statement {
+			if statement.Effect != "Deny" || !slices.Equal(statement.Resource, list{"*"}) {
+				t.Errorf("statement %s is %s on %q, want Deny on everything", statement.Sid, statement.Effect, statement.Resource)
+			}
+		}
+	})
+
+	t.Run("RegistrationRole", func(t *testing.T) {
+		want := []statement{{Effect: "Allow", Action: list{"sts:AssumeRole"}, Principal: map[string]any{"Service": "lambda.amazonaws.com"}}}
+		if trust := s.trust(made["RegistrationRole"]).Statement; !reflect.DeepEqual(trust, want) {
+			t.Errorf("the trust policy is\n\t%+v, want\n\t%+v", trust, want)
+		}
+		if arns := s.attached(made["RegistrationRole"]); len(arns) != 0 {
+			t.Errorf("attached is %q, want nothing", arns)
+		}
+		logs := "arn:aws:logs:" + region + ":" + account + ":log-group:" + made["RegistrationLogs"] + ":*"
+		want = []statement{{Effect: "Allow", Action: list{"logs:CreateLogStream", "logs:PutLogEvents"}, Resource: list{logs}}}
+		if policy := s.inline(made["RegistrationRole"], "write-own-log").Statement; !reflect.DeepEqual(policy, want) {
+			t.Errorf("the policy is\n\t%+v, want\n\t%+v", policy, want)
+		}
+	})
+
+	t.Run("RegistrationFunction", func(t *testing.T) {
+		got, err := lambda.NewFromConfig(s.config).GetFunctionConfiguration(t.Context(), &lambda.GetFunctionConfigurationInput{
+			FunctionName: aws.String(made["RegistrationFunction"]),
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got.Runtime != lambdatypes.RuntimeProvidedal2023 || !slices.Equal(got.Architectures, []lambdatypes.Architecture{lambdatypes.ArchitectureX8664}) {
+			t.Errorf("it runs on %s and %s, want provided.al2023 and x86_64", got.Runtime, got.Architectures)
+		}
+		if *got.MemorySize != 128 || *got.Timeout != 180 {
+			t.Errorf("it has %d MB and %d s, want 128 and 180", *got.MemorySize, *got.Timeout)
+		}
+		want := map[string]string{"REGISTRATION_ENDPOINT": s.registrationEndpoint()}
+		if !reflect.DeepEqual(got.Environment.Variables, want) {
+			t.Errorf("its environment is %q, want %q", got.Environment.Variables, want)
+		}
+		if got.LoggingConfig.LogFormat != lambdatypes.LogFormatJson || *got.LoggingConfig.LogGroup != made["RegistrationLogs"] {
+			t.Errorf("it logs %s to %s, want JSON to %s", got.LoggingConfig.LogFormat, *got.LoggingConfig.LogGroup, made["RegistrationLogs"])
+		}
+		if *got.CodeSha256 != published.Pin.CodeSha256 {
+			t.Errorf("it runs %s, the template names %s", *got.CodeSha256, published.Pin.CodeSha256)
+		}
+		retries, err := lambda.NewFromConfig(s.config).GetFunctionEventInvokeConfig(t.Context(), &lambda.GetFunctionEventInvokeConfigInput{
+			FunctionName: got.FunctionName, Qualifier: aws.String("$LATEST"),
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if *retries.MaximumRetryAttempts != 1 || *retries.MaximumEventAgeInSeconds != 600 {
+			t.Errorf("a lost event is tried %d times in %d s, want 1 in 600", *retries.MaximumRetryAttempts, *retries.MaximumEventAgeInSeconds)
+		}
+	})
+
+	t.Run("RegistrationLogs", func(t *testing.T) {
+		got, err := cloudwatchlogs.NewFromConfig(s.config).DescribeLogGroups(t.Context(), &cloudwatchlogs.DescribeLogGroupsInput{
+			LogGroupNamePrefix: aws.String(made["RegistrationLogs"]),
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(got.LogGroups) != 1 {
+			t.Fatalf("%d log groups are named %s, want one", len(got.LogGroups), made["RegistrationLogs"])
+		}
+		if days := aws.ToInt32(got.LogGroups[0].RetentionInDays); days != 30 {
+			t.Errorf("it keeps %d days, want 30", days)
+		}
+	})
+
+	t.Run("Registration", func(t *testing.T) {
+		if made["Registration"] != s.outputs["RoleArn"] {
+			t.Errorf("its physical ID is %s, want the role's ARN %s", made["Registration"], s.outputs["RoleArn"])
+		}
+		s.wantRegistration("active", openTicket)
+	})
+
+	t.Run("Outputs", func(t *testing.T) {
+		role := "arn:aws:iam::" + account + ":role/doit/" + made["SupportRole"]
+		want := map[string]string{
+			"RoleArn": role, "ExternalId": nameOf(s.id), "TemplateVersion": published.Pin.Version,
+			"AccessLog": "aws cloudtrail lookup-events --region " + region + " --lookup-attributes AttributeKey=ResourceName,AttributeValue=" + role,
+		}
+		if !reflect.DeepEqual(s.outputs, want) {
+			t.Errorf("the outputs are\n\t%q, want\n\t%q", s.outputs, want)
+		}
+	})
+}
+
+// Nothing that the function could put into its answer may be in an output, or
+// an answer that cannot be had would fail the stack.
+func TestTheFunctionsLogHoldsNoSecret(t *testing.T) {
+	t.Parallel()
+	s := newCustomer(t).launch(parameters{"TicketId": openTicket})
+	log := cloudwatchlogs.NewFromConfig(s.config)
+	got, err := log.FilterLogEvents(t.Context(), &cloudwatchlogs.FilterLogEventsInput{LogGroupName: aws.String(s.made()["RegistrationLogs"])})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(got.Events) == 0 {
+		t.Fatal("the function logged nothing")
+	}
+	for _, event := range got.Events {
+		for _, secret := range []string{nameOf(s.id), "X-Amz-Signature", "cfn-response"} {
+			if strings.Contains(*event.Message, secret) {
+				t.Errorf("the log has %q: %s", secret, *event.Message)
+			}
+		}
+	}
+}
