@@ -83,7 +83,7 @@ func load(t testing.TB, r *running, first int, taken *atomic.Int64) (times []tim
 					c.at = time.Now()
 					a, err := r.try(t, c)
 					switch {
-					case err != nil: // killed: as the function does, try again
+					case err != nil, a.status == http.StatusServiceUnavailable: // killed, or slow: as the function does, try again
 						time.Sleep(20 * time.Millisecond)
 					case a.status != http.StatusOK:
 						t.Errorf("registration %d is answered %v", i, a)
