@@ -1,0 +1,106 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/lambda"
+	"github.com/aws/aws-sdk-go-v2/service/lambda/types"
+)
+
+const registrationFunction = "RegistrationFunction"
+
+// compareFunction looks at $LATEST, which is what CloudFormation invokes.
+func compareFunction(ctx context.Context, r *report, client *lambda.Client, s *stack) error {
+	want, err := s.properties(registrationFunction)
+	if err != nil {
+		return err
+	}
+	pin, err := s.properties("RegistrationFunctionVersion")
+	if err != nil {
+		return err
+	}
+	name := s.physical[registrationFunction]
+	got, err := client.GetFunctionConfiguration(ctx, &lambda.GetFunctionConfigurationInput{FunctionName: &name})
+	if _, ok := errors.AsType[*types.ResourceNotFoundException](err); ok || name == "" {
+		r.compare(registrationFunction, "", []string{"the function " + name + " is gone"})
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("read the function %s: %w", name, err)
+	}
+	r.title("%s, the function %s", registrationFunction, name)
+	code := aws.ToString(got.CodeSha256)
+	r.compare("CodeSha256", code, unless(code == pin["CodeSha256"], "the function runs other code: %s, not %s", code, pin["CodeSha256"]))
+	r.compare("runtime", fmt.Sprintf("%v on %v, starts %v, no layers", want["Runtime"], want["Architectures"], want["Handler"]), runtimeDiffers(got, want))
+	r.compare("environment", "the variables are those of the template", environmentDiffers(got, want))
+	role := aws.ToString(got.Role)
+	r.compare("role", "it runs as "+registrationRole, unless(role == want["Role"], "it runs as %s, not %s", role, want["Role"]))
+	return nil
+}
+
+func runtimeDiffers(got *lambda.GetFunctionConfigurationOutput, want map[string]any) []string {
+	var architectures []any
+	for _, a := range got.Architectures {
+		architectures = append(architectures, string(a))
+	}
+	var differences []string
+	for _, p := range []struct {
+		name string
+		got  any
+	}{
+		{"Runtime", string(got.Runtime)},
+		{"Handler", aws.ToString(got.Handler)},
+		{"Architectures", architectures},
+		{"MemorySize", aws.ToInt32(got.MemorySize)},
+		{"Timeout", aws.ToInt32(got.Timeout)},
+	} {
+		if fmt.Sprint(p.got) != fmt.Sprint(want[p.name]) {
+			differences = append(differences, fmt.Sprintf("%s is %v, not %v", p.name, p.got, want[p.name]))
+		}
+	}
+	// A layer's files are there when the function starts, extensions run beside it.
+	for _, layer := range got.Layers {
+		differences = append(differences, "the layer "+aws.ToString(layer.Arn)+" was added")
+	}
+	if got.VpcConfig != nil && len(got.VpcConfig.SubnetIds) > 0 {
+		differences = append(differences, "it was put into the VPC "+aws.ToString(got.VpcConfig.VpcId))
+	}
+	return differences
+}
+
+func environmentDiffers(got *lambda.GetFunctionConfigurationOutput, want map[string]any) []string {
+	has := map[string]string{}
+	if got.Environment != nil {
+		has = got.Environment.Variables
+	}
+	wanted := map[string]string{}
+	if environment, ok := want["Environment"].(map[string]any); ok {
+		variables, _ := environment["Variables"].(map[string]any)
+		for name, value := range variables {
+			wanted[name] = fmt.Sprint(value)
+		}
+	}
+	var differences []string
+	for _, name := range slices.Sorted(maps.Keys(has)) {
+		value, ok := wanted[name]
+		switch {
+		case !ok:
+			// Whatever it holds is nobody's but the account's.
+			differences = append(differences, "the variable "+name+" was added")
+		case value != has[name]:
+			differences = append(differences, fmt.Sprintf("%s is %s, not %s", name, strings.TrimSpace(has[name]), value))
+		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(wanted)) {
+		if _, ok := has[name]; !ok {
+			differences = append(differences, "the variable "+name+" is gone")
+		}
+	}
+	return differences
+}
