@@ -52,7 +52,7 @@ func (f *function) deliver(ctx context.Context, log *slog.Logger, to recipient, 
 			return 0, nil
 		}
 		log.Warn("try failed", "to", to.name, "attempt", attempt, "status", status, "error", err.Error(), "duration", time.Since(start).Seconds())
-		err = fmt.Errorf("%s, try %d: %w", to.name, attempt, err)
+		err = fmt.Errorf("%s: %w", to.name, err)
 		if status != 0 && !to.again(status) {
 			return status, err
 		}
@@ -60,7 +60,7 @@ func (f *function) deliver(ctx context.Context, log *slog.Logger, to recipient, 
 		// https://aws.amazon.com/blogs/architecture/exponential-backoff-and-jitter/
 		wait += rand.N(min(200*time.Millisecond<<min(attempt-1, 10), to.longest)) // #nosec G404 -- it guards nothing
 		if end, _ := ctx.Deadline(); time.Now().Add(wait).After(end) {
-			return 0, err
+			return 0, fmt.Errorf("%w (try %d, the last)", err, attempt)
 		}
 		time.Sleep(wait)
 	}

@@ -17,7 +17,7 @@ import (
 )
 
 func main() {
-	check := flag.Bool("check", false, "write nothing, and fail if the committed template names another zip than this commit builds")
+	check := flag.Bool("check", false, "write nothing, and fail if the committed templates name another zip than this commit builds")
 	flag.Parse()
 	if err := run(*check); err != nil {
 		fmt.Fprintln(os.Stderr, "build:", err)
@@ -42,13 +42,21 @@ func run(check bool) error {
 	if err != nil {
 		return err
 	}
-	same := bytes.Equal(pinned, current.Body)
+	organization, err := os.ReadFile(filepath.Join(root, template.OrganizationPath)) // #nosec G304 -- the repository's own file
+	if err != nil {
+		return err
+	}
+	rollout, err := template.PinOrganization(organization, pinned)
+	if err != nil {
+		return err
+	}
+	same := bytes.Equal(pinned, current.Body) && bytes.Equal(rollout, organization)
 	fmt.Printf("zip         %d bytes, SHA-256 %s\n", len(zip.Bytes), zip.Digest)
 	if check {
 		if !same {
-			return fmt.Errorf("%s names %+v, this commit builds %+v: run make build and commit the template", template.Path, current.Pin, zip.Pin())
+			return fmt.Errorf("the committed templates name %+v, this commit builds %+v: run make build and commit template/", current.Pin, zip.Pin())
 		}
-		fmt.Println("template    names exactly this zip")
+		fmt.Println("templates   name exactly this zip")
 		return nil
 	}
 	if err := os.MkdirAll(filepath.Join(root, "dist"), 0o750); err != nil {
@@ -59,12 +67,15 @@ func run(check bool) error {
 	}
 	fmt.Println("dist        dist/registration.zip written")
 	if same {
-		fmt.Println("template    names exactly this zip already")
+		fmt.Println("templates   name exactly this zip already")
 		return nil
 	}
 	if err := os.WriteFile(filepath.Join(root, template.Path), pinned, 0o600); err != nil {
 		return err
 	}
-	fmt.Println("template    names this zip now: commit " + template.Path)
+	if err := os.WriteFile(filepath.Join(root, template.OrganizationPath), rollout, 0o600); err != nil {
+		return err
+	}
+	fmt.Println("templates   name this zip now: commit template/")
 	return nil
 }
