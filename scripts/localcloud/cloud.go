@@ -20,6 +20,8 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/credentials"
+
+	"github.com/doitintl/aws-ro-access/scripts/venv"
 )
 
 //go:embed run.py
@@ -53,7 +55,7 @@ func Start(ctx context.Context, options Options) (*Cloud, error) {
 	if options.Progress == nil {
 		options.Progress = io.Discard
 	}
-	python, err := Install(ctx, options.Progress)
+	python, err := venv.Install(ctx, "ministack", options.Progress)
 	if err != nil {
 		return nil, err
 	}
@@ -205,4 +207,9 @@ func (c *Cloud) Config(region string, as aws.Credentials) aws.Config {
 		Credentials:  credentials.StaticCredentialsProvider{Value: as},
 		HTTPClient:   &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 8}},
 	}
+}
+
+func lastLine(output []byte) string {
+	lines := strings.Split(strings.TrimSpace(string(output)), "\n")
+	return strings.TrimSpace(lines[len(lines)-1])
 }

@@ -15,6 +15,8 @@ import (
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
+
+	"github.com/doitintl/aws-ro-access/scripts/template"
 )
 
 // Endpoint is DoiT's registration endpoint, the reference one, which asks this
@@ -53,13 +55,13 @@ type Event struct {
 
 // buildEndpoint builds the reference endpoint into the cloud's folder.
 func (c *Cloud) buildEndpoint() (program string, err error) {
-	scripts, err := scriptsDir()
+	root, err := template.Root()
 	if err != nil {
 		return "", err
 	}
 	program = filepath.Join(c.dir, "endpoint")
 	build := exec.Command("go", "build", "-o", program, "./endpoint") // #nosec G204 -- a program of this checkout
-	build.Dir = scripts
+	build.Dir = filepath.Join(root, "scripts")
 	if output, err := build.CombinedOutput(); err != nil {
 		return "", fmt.Errorf("build the reference endpoint: %w: %s", err, lastLine(output))
 	}

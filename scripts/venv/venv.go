@@ -1,4 +1,6 @@
-package localcloud
+// Package venv installs the Python tools of this repository, each into a
+// virtual environment of its own inside the checkout, where git ignores it.
+package venv
 
 import (
 	"bufio"
@@ -19,34 +21,34 @@ import (
 	"github.com/doitintl/aws-ro-access/scripts/template"
 )
 
-const requirements = "requirements-ministack.txt"
-
-// Install makes the emulator's virtual environment inside the checkout, where
-// git ignores it, and returns its Python. An environment that was made from the
-// same requirements is used as it is. Progress goes to out, a line a package.
-func Install(ctx context.Context, out io.Writer) (python string, err error) {
-	scripts, err := scriptsDir()
+// Install makes the environment of scripts/requirements-NAME.txt and returns
+// its Python, with which the tool is run by `python -m`. An environment that
+// was made from the same requirements is used as it is. Progress goes to out,
+// a line a package.
+func Install(ctx context.Context, name string, out io.Writer) (python string, err error) {
+	root, err := template.Root()
 	if err != nil {
 		return "", err
 	}
-	wanted, err := os.ReadFile(filepath.Join(scripts, requirements)) // #nosec G304 -- a file of this checkout
+	requirements := filepath.Join(root, "scripts", "requirements-"+name+".txt")
+	wanted, err := os.ReadFile(requirements) // #nosec G304 -- a file of this checkout
 	if err != nil {
-		return "", fmt.Errorf("read what MiniStack needs: %w", err)
+		return "", fmt.Errorf("read what %s needs: %w", name, err)
 	}
 	sum := sha256.Sum256(wanted)
 	stamp := hex.EncodeToString(sum[:])
 
-	venvs := filepath.Join(scripts, ".venv")
+	venvs := filepath.Join(root, "scripts", ".venv")
 	if err := os.MkdirAll(venvs, 0o750); err != nil {
-		return "", fmt.Errorf("make a place for MiniStack: %w", err)
+		return "", fmt.Errorf("make a place for %s: %w", name, err)
 	}
-	unlock, err := lock(ctx, filepath.Join(venvs, "ministack.lock"))
+	unlock, err := lock(ctx, filepath.Join(venvs, name+".lock"))
 	if err != nil {
 		return "", err
 	}
 	defer unlock()
 
-	venv := filepath.Join(venvs, "ministack")
+	venv := filepath.Join(venvs, name)
 	python = filepath.Join(venv, "bin", "python")
 	if installed(venv, stamp) {
 		return python, nil
@@ -55,36 +57,26 @@ func Install(ctx context.Context, out io.Writer) (python string, err error) {
 	// taken for a whole one. Only `python -m` is used, which a move does not break.
 	aside := venv + ".new"
 	defer func() { _ = os.RemoveAll(aside) }() // after the rename there is nothing left to remove
-	if err := build(ctx, aside, filepath.Join(scripts, requirements), out); err != nil {
+	if err := build(ctx, name, aside, requirements, out); err != nil {
 		return "", err
 	}
 	if err := os.WriteFile(filepath.Join(aside, "stamp"), []byte(stamp), 0o600); err != nil {
-		return "", fmt.Errorf("finish the installation of MiniStack: %w", err)
+		return "", fmt.Errorf("finish the installation of %s: %w", name, err)
 	}
 	if err := os.RemoveAll(venv); err != nil {
-		return "", fmt.Errorf("remove the previous MiniStack: %w", err)
+		return "", fmt.Errorf("remove the previous %s: %w", name, err)
 	}
 	if err := os.Rename(aside, venv); err != nil {
-		return "", fmt.Errorf("finish the installation of MiniStack: %w", err)
+		return "", fmt.Errorf("finish the installation of %s: %w", name, err)
 	}
 	return python, nil
-}
-
-// scriptsDir is this module's folder, wherever in the checkout a program or a
-// test was started.
-func scriptsDir() (string, error) {
-	root, err := template.Root()
-	if err != nil {
-		return "", err
-	}
-	return filepath.Join(root, "scripts"), nil
 }
 
 // lock waits until no other process installs. The lock goes with the process.
 func lock(ctx context.Context, path string) (unlock func(), err error) {
 	file, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o600) // #nosec G304 -- a file of this checkout
 	if err != nil {
-		return nil, fmt.Errorf("lock the installation of MiniStack: %w", err)
+		return nil, fmt.Errorf("lock the installation: %w", err)
 	}
 	for {
 		err := syscall.Flock(int(file.Fd()), syscall.LOCK_EX|syscall.LOCK_NB) // #nosec G115 -- descriptors are small
@@ -92,11 +84,11 @@ func lock(ctx context.Context, path string) (unlock func(), err error) {
 			return func() { _ = file.Close() }, nil // nothing was written
 		}
 		if !errors.Is(err, syscall.EWOULDBLOCK) && !errors.Is(err, syscall.EINTR) {
-			return nil, errors.Join(fmt.Errorf("lock the installation of MiniStack: %w", err), file.Close())
+			return nil, errors.Join(fmt.Errorf("lock the installation: %w", err), file.Close())
 		}
 		select {
 		case <-ctx.Done():
-			return nil, errors.Join(fmt.Errorf("wait for another installation of MiniStack: %w", ctx.Err()), file.Close())
+			return nil, errors.Join(fmt.Errorf("wait for another installation: %w", ctx.Err()), file.Close())
 		case <-time.After(100 * time.Millisecond):
 		}
 	}
@@ -113,13 +105,13 @@ func installed(venv, stamp string) bool {
 	return err == nil
 }
 
-func build(ctx context.Context, venv, requirements string, out io.Writer) error {
+func build(ctx context.Context, name, venv, requirements string, out io.Writer) error {
 	python, err := findPython(ctx)
 	if err != nil {
 		return err
 	}
 	started := time.Now()
-	say(out, "installing MiniStack, an AWS emulator, into scripts/.venv (once)")
+	say(out, "installing "+name+" into scripts/.venv (once)")
 	if err := os.RemoveAll(venv); err != nil {
 		return fmt.Errorf("remove an unfinished installation: %w", err)
 	}
@@ -144,30 +136,30 @@ func build(ctx context.Context, venv, requirements string, out io.Writer) error 
 	lines := bufio.NewScanner(stdout)
 	for lines.Scan() {
 		if wheel, ok := strings.CutPrefix(lines.Text(), "Collecting "); ok {
-			name, _, _ := strings.Cut(wheel, " ")
-			say(out, "  "+name)
+			release, _, _ := strings.Cut(wheel, " ")
+			say(out, "  "+release)
 		}
 	}
 	if err := pip.Wait(); err != nil {
 		if ctx.Err() != nil {
-			return fmt.Errorf("install MiniStack: %w", ctx.Err())
+			return fmt.Errorf("install %s: %w", name, ctx.Err())
 		}
-		return fmt.Errorf("pip could not install MiniStack; the first time it needs the network: %s", lastLine(stderr.Bytes()))
+		return fmt.Errorf("pip could not install %s; the first time it needs the network: %s", name, lastLine(stderr.Bytes()))
 	}
 	say(out, fmt.Sprintf("  installed in %.0f s", time.Since(started).Seconds()))
 	return nil
 }
 
-// findPython returns a Python that MiniStack runs on, or says in one line what
+// findPython returns a Python that the tools run on, or says in one line what
 // is missing. Debian and Ubuntu ship python3 without what venv needs.
 func findPython(ctx context.Context) (string, error) {
 	python, err := exec.LookPath("python3")
 	if err != nil {
-		return "", errors.New("python3 was not found: the local cloud needs Python 3.10 or newer, with its venv module")
+		return "", errors.New("python3 was not found: Python 3.10 or newer is needed, with its venv module")
 	}
 	for _, need := range []struct{ program, otherwise string }{
-		{"import sys; sys.exit(sys.version_info < (3, 10))", "is older than 3.10, which the local cloud needs"},
-		{"import ensurepip, venv", "has no venv module, which the local cloud needs (Debian and Ubuntu: apt install python3-venv)"},
+		{"import sys; sys.exit(sys.version_info < (3, 10))", "is older than 3.10, which is needed"},
+		{"import ensurepip, venv", "has no venv module, which is needed (Debian and Ubuntu: apt install python3-venv)"},
 	} {
 		if err := exec.CommandContext(ctx, python, "-c", need.program).Run(); err != nil { // #nosec G204 -- constants
 			if ctx.Err() != nil {
