@@ -161,8 +161,9 @@ func (u *uploads) take() []*http.Request {
 	return puts
 }
 
-// watched is the cloud behind a proxy that keeps the PUTs.
-func watched(t *testing.T, cloud *localcloud.Cloud) (store, *uploads) {
+// watched is the cloud behind a proxy that keeps the PUTs, and says by which
+// protocol they came.
+func watched(t *testing.T, cloud *localcloud.Cloud, proto string) (store, *uploads) {
 	t.Helper()
 	target, err := url.Parse(cloud.URL)
 	if err != nil {
@@ -172,6 +173,7 @@ func watched(t *testing.T, cloud *localcloud.Cloud) (store, *uploads) {
 	proxy := &httputil.ReverseProxy{Rewrite: func(r *httputil.ProxyRequest) {
 		r.SetURL(target)
 		r.Out.Host = r.In.Host // it is signed
+		r.Out.Header.Set("X-Forwarded-Proto", proto)
 	}}
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.Method == http.MethodPut {
@@ -190,7 +192,7 @@ func watched(t *testing.T, cloud *localcloud.Cloud) (store, *uploads) {
 func TestPublish(t *testing.T) {
 	t.Parallel()
 	known := knownRegions(t)
-	s, seen := watched(t, localcloud.StartT(t, ""))
+	s, seen := watched(t, localcloud.StartT(t, ""), "http")
 	all, err := enabled(t.Context(), s.as)
 	if err != nil {
 		t.Fatal(err)
@@ -262,7 +264,7 @@ func TestPublish(t *testing.T) {
 
 func TestARegionFails(t *testing.T) {
 	t.Parallel()
-	s, seen := watched(t, localcloud.StartT(t, ""))
+	s, seen := watched(t, localcloud.StartT(t, ""), "http")
 	known := knownRegions(t)
 	s.buckets("eu-west-1", "us-east-1")
 	r := aRelease(t, "code", "1.0.0")
@@ -339,7 +341,7 @@ func TestOtherBytesAreNeverOverwritten(t *testing.T) {
 
 func TestTwoPublishersAtOnce(t *testing.T) {
 	t.Parallel()
-	s, _ := watched(t, localcloud.StartT(t, ""))
+	s, _ := watched(t, localcloud.StartT(t, ""), "http")
 	s.buckets()
 	o := object{bucket: template.Bucket, region: home, key: "k.zip", body: []byte("code")}
 	var wins atomic.Int32
