@@ -1,0 +1,58 @@
+// Command release writes into dist/ what a release consists of: the function's
+// zip, the templates, the contract, the change log's section, a bill of
+// materials, the licences of what is linked in, and the digests of them all.
+// Made twice, on whichever machines, it is the same bytes.
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"maps"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"slices"
+	"syscall"
+
+	"github.com/doitintl/aws-ro-access/scripts/template"
+)
+
+func main() {
+	flag.Parse()
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	if err := run(ctx, flag.Args()); err != nil {
+		fmt.Fprintln(os.Stderr, "release:", err)
+		stop()
+		os.Exit(1)
+	}
+}
+
+func run(ctx context.Context, rest []string) error {
+	if len(rest) > 0 {
+		return fmt.Errorf("%q is no flag", rest[0])
+	}
+	root, err := template.Root()
+	if err != nil {
+		return err
+	}
+	files, err := release(ctx, root)
+	if err != nil {
+		return err
+	}
+	dist := filepath.Join(root, "dist")
+	if err := os.MkdirAll(dist, 0o750); err != nil {
+		return err
+	}
+	for _, name := range slices.Sorted(maps.Keys(files)) {
+		if err := os.WriteFile(filepath.Join(dist, name), files[name], 0o600); err != nil {
+			return err
+		}
+	}
+	if _, err := os.Stdout.Write(files[sums]); err != nil {
+		return errors.Join(errors.New("the release is written, but could not be shown"), err)
+	}
+	return nil
+}
