@@ -20,7 +20,7 @@ func (r *running) get(t *testing.T, path, host, method string) (*http.Response, 
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer response.Body.Close() //nolint:errcheck // read-only
+	defer func() { _ = response.Body.Close() }() // read-only
 	text, err := io.ReadAll(response.Body)
 	if err != nil {
 		t.Fatal(err)

@@ -113,7 +113,7 @@ func (r *running) try(t testing.TB, c *call) (answer, error) {
 	if err != nil {
 		return answer{}, withoutURL(err)
 	}
-	defer response.Body.Close() //nolint:errcheck // read-only
+	defer func() { _ = response.Body.Close() }() // read-only
 	return readAnswer(response)
 }
 
@@ -161,7 +161,7 @@ func (r *running) list(t testing.TB) []listed {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer response.Body.Close() //nolint:errcheck // read-only
+	defer func() { _ = response.Body.Close() }() // read-only
 	var all []listed
 	if err := json.NewDecoder(response.Body).Decode(&all); err != nil {
 		t.Fatal(err)

@@ -93,7 +93,7 @@ func (e *endpoint) register(r *http.Request) (ev event, err error) {
 	case ev.requestType == "Delete":
 		return e.take(r.Context(), ev, seen, "")
 	case ev.requestType == "Update" && seen.saysOrSaid(ev.saying()):
-		return e.take(r.Context(), ev, seen, "as it was")
+		return e.take(r.Context(), ev, seen, unchanged)
 	case !e.tickets.open(ev.ticketID, ev.accountID):
 		return ev, ticketNotOpen.about(ev.ticketID)
 	case e.refuse != "":

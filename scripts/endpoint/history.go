@@ -85,7 +85,7 @@ func (s *store) list(ctx context.Context, now time.Time) (all []listed, err erro
 		if err != nil {
 			return fmt.Errorf("list registrations: %w", err)
 		}
-		defer rows.Close() //nolint:errcheck // rows.Err tells
+		defer func() { _ = rows.Close() }() // rows.Err tells
 		for rows.Next() {
 			var l listed
 			var said string
@@ -109,7 +109,7 @@ func histories(ctx context.Context, tx *sql.Tx) (map[string][]entry, error) {
 	if err != nil {
 		return nil, fmt.Errorf("list histories: %w", err)
 	}
-	defer rows.Close() //nolint:errcheck // rows.Err tells
+	defer func() { _ = rows.Close() }() // rows.Err tells
 	all := map[string][]entry{}
 	for rows.Next() {
 		var id, text string

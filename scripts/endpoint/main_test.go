@@ -56,7 +56,7 @@ func run(m *testing.M) int {
 	if scratch, err = os.MkdirTemp("", "endpoint-"); err != nil {
 		panic(err)
 	}
-	defer os.RemoveAll(scratch) //nolint:errcheck // a scratch folder
+	defer func() { _ = os.RemoveAll(scratch) }() // a scratch folder
 	if err := makeCertificate(); err != nil {
 		panic(err)
 	}

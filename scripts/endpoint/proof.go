@@ -27,7 +27,7 @@ const amzDate = "20060102T150405Z"
 var (
 	temporaryKey = regexp.MustCompile(`^ASIA[A-Z0-9]{12,124}$`)
 	longTermKey  = regexp.MustCompile(`^AKIA[A-Z0-9]{12,124}$`)
-	sessionToken = regexp.MustCompile(`^[A-Za-z0-9+/=._-]{16,}$`)
+	sessionToken = regexp.MustCompile(`^[A-Za-z0-9+/=._-]+$`)
 	hexSHA256    = regexp.MustCompile(`^[0-9a-f]{64}$`)
 )
 

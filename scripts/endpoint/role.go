@@ -71,10 +71,14 @@ func try(ctx context.Context, client *sts.Client, r registration, externalID *st
 		return true, nil
 	}
 	var refusal smithy.APIError
-	if errors.As(err, &refusal) && refusal.ErrorCode() == "AccessDenied" {
+	switch {
+	case !errors.As(err, &refusal):
+		return false, withoutURL(err)
+	case refusal.ErrorCode() == "AccessDenied":
 		return false, nil
 	}
-	return false, withoutURL(err)
+	// A ValidationError's message has the value, so the code has to do.
+	return false, fmt.Errorf("STS answered %s", refusal.ErrorCode())
 }
 
 // sessionName is what the customer reads in CloudTrail, and what the role's trust

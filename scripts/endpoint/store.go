@@ -51,6 +51,9 @@ type event struct {
 	id     string // of the row
 }
 
+// unchanged is what is known of a role that nobody has to look at, see saysOrSaid.
+const unchanged = "as it was"
+
 // openStore opens a file, or memory without one.
 func openStore(ctx context.Context, file string) (*store, error) {
 	name := ":memory:"
@@ -137,6 +140,9 @@ func (s *store) take(ctx context.Context, e event, seen row) (id string, gone bo
 		deletedMeanwhile := current.deleted && current.events != seen.events
 		if current.overtakes(e) || deletedMeanwhile && e.requestType != "Delete" {
 			return overtaken
+		}
+		if e.role == unchanged && !current.saysOrSaid(e.saying()) {
+			return storageUnavailable // somebody changed it meanwhile: the next try looks at the role
 		}
 		gone = e.requestType == "Delete" && !current.stands()
 		current.apply(e)

@@ -75,7 +75,7 @@ func (s *stsClient) identify(ctx context.Context, p proof, audience, bodyDigest 
 	if err != nil {
 		return identity{}, fmt.Errorf("ask STS: %w", withoutURL(err))
 	}
-	defer answer.Body.Close() //nolint:errcheck // read-only
+	defer func() { _ = answer.Body.Close() }() // read-only
 	body, err := io.ReadAll(io.LimitReader(answer.Body, stsAnswerLimit+1))
 	switch {
 	case answer.StatusCode == http.StatusForbidden:
