@@ -12,6 +12,7 @@ import (
 	"os/exec"
 	"os/signal"
 	"path/filepath"
+	"strings"
 	"syscall"
 	"time"
 
@@ -94,6 +95,29 @@ func run(ctx context.Context) (err error) {
 	st.Stdout, st.Stderr = os.Stdout, os.Stderr
 	if err := st.Run(); err != nil {
 		return fmt.Errorf("the endpoint and the contract do not agree: %w", err)
+	}
+	return gotThrough(ctx, endpoint)
+}
+
+// gotThrough makes sure that not everything was refused at the first check, as
+// it would be with wrong proofs.
+func gotThrough(ctx context.Context, endpoint *localcloud.Endpoint) error {
+	rows, err := endpoint.Registrations(ctx)
+	if err != nil {
+		return err
+	}
+	taken, looked := 0, 0
+	for _, row := range rows {
+		for _, event := range row.History {
+			taken++
+			if strings.HasPrefix(event.Role, "opens") {
+				looked++
+			}
+		}
+	}
+	fmt.Printf("%d events were taken, %d of them after a look at the role\n", taken, looked)
+	if looked == 0 {
+		return errors.New("no request got through all checks, so those behind the proof were not tried")
 	}
 	return nil
 }
