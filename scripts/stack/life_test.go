@@ -42,9 +42,15 @@ func TestDismissedAndApprovedAgain(t *testing.T) {
 	s := newCustomer(t).launch(parameters{"TicketId": openTicket})
 	session := s.enter()
 	s.wantIn()
+	open := s.openEverything()
+	if err := open.list(t.Context(), session); err != nil {
+		t.Errorf("list a bucket: %v, want to, or the refusal below would prove nothing", err)
+	}
 
 	s.want(s.update(parameters{"Access": "dismissed"}), "UPDATE_COMPLETE")
 	s.wantEnded(session)
+	// Its own policy opens the bucket to every role of the account, so it takes the denial of everything.
+	s.wantRefused("the open session lists a bucket", open.list(t.Context(), session))
 	s.wantRegistration("suspended", openTicket)
 	if arns := s.attached(s.roleName()); len(arns) != 0 {
 		t.Errorf("a dismissed role has %q attached, want nothing", arns)

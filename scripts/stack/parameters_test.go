@@ -50,7 +50,7 @@ func TestParameters(t *testing.T) {
 				"https://evil.example#.aws-ops.doit-intl.com/", "https://evil.example?.aws-ops.doit-intl.com/", "https://evil.example/.aws-ops.doit-intl.com/",
 				"https://user@aws-ops.doit-intl.com/", "https://evil.example\\.aws-ops.doit-intl.com/", "https://aws-ops.doit-intl.com/?q", "https://aws-ops.doit-intl.com/#f",
 				"https://aws-ops.doit-intl.com/%2e", "https://aws-ops.doit-intl.com:x/", "https://aws-ops.doit-intl.com:8443@evil.example/", "https://127.0.0.1.evil.example/", "https://127.0.0.2/",
-				"https://127x0y0z1/", "https://awsxops.doit-intl.com/", "https://aws-ops.doit-intl.com/\nhttps://evil.example/", "https://aws-ops.doit-intl.com/" + strings.Repeat("x", 227),
+				"https://127x0y0z1/", "https://aws-opsxdoit-intl.com/", "https://aws-ops.doit-intlxcom/", "https://aws-ops.doit-intl.com/\nhttps://evil.example/", "https://aws-ops.doit-intl.com/" + strings.Repeat("x", 227),
 			},
 		},
 	}

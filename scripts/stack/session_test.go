@@ -113,6 +113,10 @@ func (o openings) putObject(ctx context.Context, as aws.Config) error {
 	return second(s3.NewFromConfig(as).PutObject(ctx, &s3.PutObjectInput{Bucket: &o.bucket, Key: &o.object, Body: bytes.NewReader(nil)}))
 }
 
+func (o openings) list(ctx context.Context, as aws.Config) error {
+	return second(s3.NewFromConfig(as).ListObjectsV2(ctx, &s3.ListObjectsV2Input{Bucket: &o.bucket}))
+}
+
 func (o openings) getSecret(ctx context.Context, as aws.Config) error {
 	return second(secretsmanager.NewFromConfig(as).GetSecretValue(ctx, &secretsmanager.GetSecretValueInput{SecretId: &o.secret}))
 }
@@ -131,15 +135,15 @@ func (s *stack) openEverything() openings {
 	ctx := s.Context()
 	o := openings{bucket: "data-of-" + s.name, object: "payroll.csv", secret: "password-" + s.name, function: s.made()["RegistrationFunction"]}
 	allow := func(action, resource string) *string {
-		return aws.String(`{"Version":"2012-10-17","Statement":{"Effect":"Allow","Principal":"*","Action":[` + action + `],"Resource":"` + resource +
-			`","Condition":{"StringEquals":{"aws:PrincipalAccount":"` + account + `"}}}}`)
+		return aws.String(`{"Version":"2012-10-17","Statement":{"Effect":"Allow","Principal":"*","Action":[` + action + `],"Resource":["` + resource +
+			`"],"Condition":{"StringEquals":{"aws:PrincipalAccount":"` + account + `"}}}}`)
 	}
 	buckets := s3.NewFromConfig(s.config)
 	_, err := buckets.CreateBucket(ctx, &s3.CreateBucketInput{Bucket: &o.bucket, CreateBucketConfiguration: &s3types.CreateBucketConfiguration{LocationConstraint: region}})
 	s.must(err)
 	s.must(o.putObject(ctx, s.config))
 	_, err = buckets.PutBucketPolicy(ctx, &s3.PutBucketPolicyInput{
-		Bucket: &o.bucket, Policy: allow(`"s3:GetObject","s3:PutObject","s3:DeleteObject"`, "arn:aws:s3:::"+o.bucket+"/*"),
+		Bucket: &o.bucket, Policy: allow(`"s3:ListBucket","s3:GetObject","s3:PutObject","s3:DeleteObject"`, `arn:aws:s3:::`+o.bucket+`","arn:aws:s3:::`+o.bucket+`/*`),
 	})
 	s.must(err)
 	secrets := secretsmanager.NewFromConfig(s.config)
@@ -167,7 +171,7 @@ func (s *stack) wantOpen(o openings) {
 	s.must(err)
 	as := cloud.Config(region, other)
 	for name, call := range map[string]func(context.Context, aws.Config) error{
-		"the object": o.getObject, "a write": o.putObject, "the secret": o.getSecret, "the function": o.invoke,
+		"the bucket": o.list, "the object": o.getObject, "a write": o.putObject, "the secret": o.getSecret, "the function": o.invoke,
 	} {
 		if err := call(s.Context(), as); err != nil {
 			s.Errorf("%s is not open to another role, so a refusal would prove nothing: %v", name, err)
