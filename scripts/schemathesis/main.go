@@ -22,6 +22,7 @@ import (
 	"github.com/doitintl/aws-ro-access/scripts/function"
 	"github.com/doitintl/aws-ro-access/scripts/localcloud"
 	"github.com/doitintl/aws-ro-access/scripts/template"
+	"github.com/doitintl/aws-ro-access/scripts/venv"
 )
 
 const (
@@ -45,9 +46,9 @@ func run(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
-	program := filepath.Join(root, "scripts", ".venv", "schemathesis", "bin", "schemathesis")
-	if _, err := os.Stat(program); err != nil {
-		return fmt.Errorf("schemathesis is not installed, make test does that: %w", err)
+	python, err := venv.Install(ctx, "schemathesis", os.Stderr)
+	if err != nil {
+		return err
 	}
 	dir, err := os.MkdirTemp("", "schemathesis-")
 	if err != nil {
@@ -84,7 +85,8 @@ func run(ctx context.Context) (err error) {
 	ctx, cancel := context.WithTimeout(ctx, 2*time.Minute) // it takes ten seconds
 	defer cancel()
 	here := filepath.Join(root, "scripts", "schemathesis")
-	st := exec.CommandContext(ctx, program, "--config-file", filepath.Join(here, "schemathesis.toml"), "run", // #nosec G204 -- the pinned tool
+	st := exec.CommandContext(ctx, python, "-m", "schemathesis.cli", // #nosec G204 -- the pinned tool
+		"--config-file", filepath.Join(here, "schemathesis.toml"), "run",
 		"--url", endpoint.URL, "--tls-verify", certificate.File, "--phases", "examples,coverage,fuzzing",
 		filepath.Join(root, "template", "registration.openapi.yaml"))
 	st.Dir = dir // for what it leaves behind
