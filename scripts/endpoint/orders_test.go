@@ -161,6 +161,10 @@ func TestWhatTheRowSaysIsTakenWithoutALook(t *testing.T) {
 	tries(step{"Update", 6, two, nil}, 4)
 	tries(step{"Delete", 7, nil, nil}, 0)
 	tries(step{"Update", 8, two, nil}, 4) // a deleted row says nothing
+	tries(step{"Update", 9, one, nil}, 4)
+	tries(step{"Delete", 10, nil, nil}, 0)
+	tries(step{"Create", 11, one, nil}, 4)
+	tries(step{"Update", 12, two, nil}, 4) // nor does what it said before it was deleted
 }
 
 func TestADeleteInTheMiddleOfAVerificationWins(t *testing.T) {
