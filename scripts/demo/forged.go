@@ -28,11 +28,12 @@ func (g *grant) forged(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	status, problem, err := g.world.post(ctx, document, proof)
+	status, problem, err := g.world.post(ctx, g.endpoint, document, proof)
 	if err != nil {
 		return err
 	}
-	g.check(doit, status == http.StatusForbidden, fmt.Sprintf("refused: %d %s", status, http.StatusText(status)), problem)
+	g.check(doit, status == http.StatusForbidden, fmt.Sprintf("refused: %d %s", status, http.StatusText(status)), "")
+	g.quote(problem)
 	rows, err := g.world.endpoint.Registrations(ctx)
 	if err != nil {
 		return err
@@ -63,8 +64,8 @@ func (w *world) proof(ctx context.Context, document []byte) (string, error) {
 }
 
 // post sends a document to the endpoint and returns what it was told.
-func (w *world) post(ctx context.Context, document []byte, proof string) (status int, problem string, err error) {
-	request, err := http.NewRequestWithContext(ctx, http.MethodPost, w.registrationEndpoint(), bytes.NewReader(document))
+func (w *world) post(ctx context.Context, endpoint string, document []byte, proof string) (status int, problem string, err error) {
+	request, err := http.NewRequestWithContext(ctx, http.MethodPost, endpoint, bytes.NewReader(document))
 	if err != nil {
 		return 0, "", err
 	}

@@ -23,6 +23,7 @@ type grant struct {
 	template template.Template
 	stack    string
 	ticket   string
+	endpoint string      // where the function registers; empty is the template's own
 	customer aws.Config  // the account that launches it
 	account  string      // its number
 	engineer *aws.Config // a session of a role in DoiT's account, where there is one

@@ -15,9 +15,11 @@ import (
 func (g *grant) launch(ctx context.Context) error {
 	g.act("The customer launches the published template")
 	set := map[string]string{"TicketId": g.ticket}
-	g.says(customer, "%s, as published; account %s, region %s", template.Path, g.account, g.customer.Region)
+	if g.endpoint != "" {
+		set["RegistrationEndpoint"] = g.endpoint
+	}
+	g.says(customer, "%s, as published, into account %s, region %s", template.Path, g.account, g.customer.Region)
 	if g.world != nil {
-		set["RegistrationEndpoint"] = g.world.registrationEndpoint()
 		g.check(customer, g.world.zip.Pin() == g.template.Pin, "the zip built here is the one that it names", g.world.zip.Digest[:16]+"…")
 	}
 	for _, name := range []string{"TicketId", "RegistrationEndpoint"} {

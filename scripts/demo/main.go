@@ -24,6 +24,7 @@ type options struct {
 	region   string
 	ticket   string
 	engineer string
+	endpoint string
 	colour   bool
 	picture  string
 }
@@ -35,6 +36,7 @@ func main() {
 	flag.StringVar(&o.region, "region", "eu-west-1", "the `region` of the stack")
 	flag.StringVar(&o.ticket, "ticket", "12345", "the `number` of the support request")
 	flag.StringVar(&o.engineer, "engineer", "", "with -aws: a `profile` with a role of DoiT's account, to show the door from outside")
+	flag.StringVar(&o.endpoint, "endpoint", "", "with -aws: another `URL` of DoiT's to register at than the template's own")
 	flag.BoolVar(&o.colour, "colour", isTerminal(os.Stdout) && os.Getenv("NO_COLOR") == "", "colours, also where the output is no terminal")
 	flag.StringVar(&o.picture, "svg", "", "write a picture of the output to this `file` too")
 	flag.Parse()
@@ -53,14 +55,15 @@ func run(ctx context.Context, o options, out io.Writer) (err error) {
 	if err != nil {
 		return err
 	}
-	for name, value := range map[string]string{"TicketId": o.ticket} {
-		if err := published.Check(name, value); err != nil {
-			return err
-		}
+	if err := published.Check("TicketId", o.ticket); err != nil {
+		return err
+	}
+	if !o.aws && (o.engineer != "" || o.endpoint != "") {
+		return errors.New("-engineer and -endpoint go with -aws; the local cloud has its own")
 	}
 	g := &grant{
 		stage: &stage{out: out, colour: o.colour}, template: published,
-		stack: o.stack, ticket: o.ticket, seen: map[string]bool{}, pause: 50 * time.Millisecond,
+		stack: o.stack, ticket: o.ticket, endpoint: o.endpoint, seen: map[string]bool{}, pause: 50 * time.Millisecond,
 	}
 	if o.aws {
 		err = g.realAccount(ctx, o.region, o.engineer)
@@ -73,9 +76,8 @@ func run(ctx context.Context, o options, out io.Writer) (err error) {
 		return err
 	}
 	began := time.Now()
-	err = g.play(ctx)
-	if err = errors.Join(err, g.remove(ctx)); err != nil {
-		return err
+	if err = g.play(ctx); err != nil {
+		return errors.Join(err, g.remove(ctx))
 	}
 	g.curtain(time.Since(began))
 	if o.picture != "" {

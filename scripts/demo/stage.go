@@ -54,7 +54,9 @@ func (s *stage) show(spans ...span) {
 // act opens a part of the play.
 func (s *stage) act(name string) {
 	s.voice = plain
-	s.show()
+	if len(s.shown) > 0 {
+		s.show()
+	}
 	s.show(span{title, name})
 }
 
@@ -88,7 +90,7 @@ func (s *stage) check(voice style, ok bool, what, seen string) {
 		s.bad++
 		mark = span{bad, "✗ "}
 	}
-	s.say(voice, mark, span{plain, what + "  "}, span{faint, seen})
+	s.say(voice, mark, span{plain, fmt.Sprintf("%-70s  ", what)}, span{faint, seen})
 }
 
 // terminal is a span in the colours that every terminal has, which follow its

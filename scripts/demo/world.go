@@ -76,7 +76,22 @@ func newWorld(ctx context.Context, g *grant, region string, progress io.Writer) 
 	asEngineer := w.cloud.Config(region, engineer)
 	g.engineer, g.customer, g.account, g.world = &asEngineer, w.cloud.Root(customerAccount, region), customerAccount, w
 	w.doitUser, w.doitRoot, w.stranger = w.cloud.Config(region, user), w.cloud.Root(doitAccount, region), w.cloud.Config(region, stranger)
-	return w, errors.Join(w.publish(ctx, g.template), w.fillAccount(ctx, g.customer), w.listen(ctx, doitAccount, certificate, g.ticket))
+	if err := errors.Join(w.publish(ctx, g.template), w.fillAccount(ctx, g.customer), w.listen(ctx, doitAccount, certificate, g.ticket)); err != nil {
+		return w, err
+	}
+	g.endpoint = "https://" + w.endpointSide.Host + "/v1/registrations"
+	g.act("On this machine: an AWS emulator that enforces IAM (MiniStack), and DoiT's reference endpoint")
+	for _, account := range []struct {
+		voice        style
+		number, note string
+	}{
+		{customer, customerAccount, "with an object, a secret and an API key to lose"},
+		{doit, doitAccount, "with an engineer's role, and the endpoint's"},
+		{plain, strangerAccount, "a stranger's"},
+	} {
+		g.say(account.voice, span{plain, "account " + account.number + ", "}, span{faint, account.note})
+	}
+	return w, nil
 }
 
 // listen starts the endpoint, and before it a server that keeps each request
@@ -117,10 +132,6 @@ func (w *world) listen(ctx context.Context, doitAccount string, certificate *fun
 	return err
 }
 
-func (w *world) registrationEndpoint() string {
-	return "https://" + w.endpointSide.Host + "/v1/registrations"
-}
-
 // publish puts the function's zip where the template says that it is.
 func (w *world) publish(ctx context.Context, t template.Template) error {
 	root, err := template.Root()
@@ -145,7 +156,7 @@ func (w *world) publish(ctx context.Context, t template.Template) error {
 // each with a policy of its own that opens it to every role of the account, and
 // an API key.
 func (w *world) fillAccount(ctx context.Context, as aws.Config) error {
-	w.valuables = valuables{bucket: "customer-data", object: "payroll.csv", secret: "database-password", open: ", although its own policy lets everybody here read it"}
+	w.valuables = valuables{bucket: "customer-data", object: "payroll.csv", secret: "database-password", open: " that its own policy opens to everybody here"}
 	client, bucket := s3.NewFromConfig(as), &w.valuables.bucket
 	if err := w.makeBucket(ctx, client, *bucket); err != nil {
 		return err
