@@ -69,9 +69,9 @@ func run(ctx context.Context) error {
 func print(peers []*peer, s setting) error {
 	fmt.Println(s)
 	w := tabwriter.NewWriter(os.Stdout, 0, 0, 3, ' ', tabwriter.AlignRight)
-	fmt.Fprintln(w, "\tinit\t\tevent to answer\t\tpeak memory\t\tbinary\tzip\t")
+	_, _ = fmt.Fprintln(w, "\tinit\t\tevent to answer\t\tpeak memory\t\tbinary\tzip\t")
 	for _, p := range peers {
-		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t\n", p.name,
+		_, _ = fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t\n", p.name,
 			p.init.median(), p.init.spread(), p.answer.median(), p.answer.spread(), p.memory.median(), p.memory.spread(), p.binary, p.zip)
 	}
 	if err := w.Flush(); err != nil {

@@ -19,9 +19,9 @@ import (
 
 // What the environment of a function holds; the account's keys are nobody's.
 const (
-	AccessKeyID     = "ASIAIOSFODNN7EXAMPLE"
-	SecretAccessKey = "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY"
-	SessionToken    = "IQoJb3JpZ2luX2VjEOr//////////wEaCWV1LXdlc3QtMSJHMEUCIQ+example/token=="
+	AccessKeyID     = "ASIAIOSFODNN7EXAMPLE"                                                   // #nosec G101 -- AWS's example
+	SecretAccessKey = "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY"                               // #nosec G101 -- AWS's example
+	SessionToken    = "IQoJb3JpZ2luX2VjEOr//////////wEaCWV1LXdlc3QtMSJHMEUCIQ+example/token==" // #nosec G101 -- nobody's
 )
 
 // Environment is what Lambda gives a function that is made as the template

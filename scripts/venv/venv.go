@@ -60,7 +60,7 @@ func Install(ctx context.Context, name string, out io.Writer) (python string, er
 	if err := build(ctx, name, aside, requirements, out); err != nil {
 		return "", err
 	}
-	if err := os.WriteFile(filepath.Join(aside, "stamp"), []byte(stamp), 0o600); err != nil {
+	if err := os.WriteFile(filepath.Join(aside, "stamp"), []byte(stamp), 0o600); err != nil { // #nosec G703 -- inside the checkout
 		return "", fmt.Errorf("finish the installation of %s: %w", name, err)
 	}
 	if err := os.RemoveAll(venv); err != nil {

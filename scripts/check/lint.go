@@ -1,0 +1,30 @@
+package main
+
+import (
+	"context"
+	"os"
+	"path/filepath"
+)
+
+// lint runs the linters over both modules: gosec over what is shipped or run,
+// the others over the tests too.
+func lint(ctx context.Context, root string) error {
+	dir, err := os.MkdirTemp("", "aws-ro-access-lint-")
+	if err != nil {
+		return err
+	}
+	defer func() { _ = os.RemoveAll(dir) }() // a leftover does no harm
+	scripts, program := filepath.Join(root, "scripts"), filepath.Join(dir, "lint")
+	if err := quietly(ctx, scripts, "go", "build", "-o", program, "./lint"); err != nil {
+		return err
+	}
+	for _, module := range []string{root, scripts} {
+		if err := quietly(ctx, module, program, "-gosec=false", "./..."); err != nil {
+			return err
+		}
+		if err := quietly(ctx, module, program, "-gosec", "-test=false", "./..."); err != nil {
+			return err
+		}
+	}
+	return nil
+}

@@ -1,0 +1,183 @@
+// Command check is `make test`: everything that must be true of a commit, each
+// with its time, and a short summary at the end.
+//
+// With -fuzz it fuzzes every target instead, for as long as that: `go test`
+// runs their seeds only.
+package main
+
+import (
+	"bytes"
+	"context"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"os/signal"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/doitintl/aws-ro-access/scripts/template"
+	"github.com/doitintl/aws-ro-access/scripts/venv"
+)
+
+// check is one thing that must be true.
+type check struct {
+	name string
+	run  func(context.Context, io.Writer) error
+}
+
+func main() {
+	fuzz := flag.Duration("fuzz", 0, "fuzz each target for so long, and do nothing else")
+	flag.Parse()
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	root, err := template.Root()
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "check:", err)
+		os.Exit(2)
+	}
+	if failed := runAll(ctx, checks(root, *fuzz)); failed > 0 {
+		stop()
+		os.Exit(1)
+	}
+}
+
+// runAll runs the checks one after the other, all of them also where one
+// fails, and returns how many did.
+func runAll(ctx context.Context, checks []check) (failed int) {
+	start := time.Now()
+	var broken []string
+	for i, c := range checks {
+		if ctx.Err() != nil {
+			broken = append(broken, c.name+" (interrupted)")
+			continue
+		}
+		fmt.Printf("[%d/%d] %s\n", i+1, len(checks), c.name)
+		began := time.Now()
+		err := c.run(ctx, os.Stdout)
+		mark := "✓"
+		if err != nil {
+			mark = "✗"
+			broken = append(broken, c.name)
+			fmt.Println(err)
+		}
+		fmt.Printf("  %s %s  %.1f s\n", mark, c.name, time.Since(began).Seconds())
+	}
+	fmt.Printf("\n%.0f s in all", time.Since(start).Seconds())
+	if len(broken) > 0 {
+		fmt.Printf("; failed: %s", strings.Join(broken, ", "))
+	}
+	fmt.Printf("\n%d passed, %d failed\n", len(checks)-len(broken), len(broken))
+	return len(broken)
+}
+
+func checks(root string, fuzz time.Duration) []check {
+	scripts := filepath.Join(root, "scripts")
+	both := func(args ...string) func(context.Context, io.Writer) error {
+		return func(ctx context.Context, out io.Writer) error {
+			for _, dir := range []string{root, scripts} {
+				if err := quietly(ctx, dir, args...); err != nil {
+					return err
+				}
+			}
+			return nil
+		}
+	}
+	if fuzz > 0 {
+		return []check{{"fuzzing for " + fuzz.String() + " a target", func(ctx context.Context, out io.Writer) error {
+			return fuzzAll(ctx, root, fuzz, out)
+		}}}
+	}
+	return []check{
+		{"gofmt", func(ctx context.Context, _ io.Writer) error {
+			cmd := exec.CommandContext(ctx, "gofmt", "-l", "lambda", "scripts")
+			cmd.Dir = root
+			out, err := cmd.CombinedOutput()
+			if err == nil && len(out) > 0 {
+				err = fmt.Errorf("not as gofmt writes it:\n%s", out)
+			}
+			return err
+		}},
+		{"the templates name the zip that this commit builds", func(ctx context.Context, out io.Writer) error {
+			return loudly(ctx, scripts, out, "go", "run", "./build", "-check")
+		}},
+		{"go vet", both("go", "vet", "./...")},
+		{"staticcheck, errcheck, gosec", func(ctx context.Context, _ io.Writer) error { return lint(ctx, root) }},
+		{"cfn-lint, every region, every check", func(ctx context.Context, out io.Writer) error {
+			python, err := venv.Install(ctx, "cfn-lint", out)
+			if err != nil {
+				return err
+			}
+			return quietly(ctx, root, python, "-c", "from cfnlint.runner import main; main()", "--include-experimental", "--regions", "ALL_REGIONS", "--",
+				"template/doitmanagement.yaml", "template/organization.yaml", "template/release.yaml")
+		}},
+		{"the contract's linter", func(ctx context.Context, _ io.Writer) error {
+			if err := quietly(ctx, scripts, "npm", "ci", "--no-audit", "--no-fund", "--ignore-scripts"); err != nil {
+				return err
+			}
+			return quietly(ctx, scripts, "npx", "--no-install", "redocly", "lint", "--config", "redocly.yaml", "../template/registration.openapi.yaml")
+		}},
+		{"go test -race, the function", func(ctx context.Context, out io.Writer) error {
+			return loudly(ctx, root, out, "go", "test", "-race", "./...")
+		}},
+		{"go test -race, its zip as a process, the endpoint, the programs, and stacks in the emulator", func(ctx context.Context, out io.Writer) error {
+			return loudly(ctx, scripts, out, "go", "test", "-race", "./...")
+		}},
+		{"schemathesis, on the contract and the endpoint", func(ctx context.Context, out io.Writer) error {
+			return quietly(ctx, scripts, "go", "run", "./schemathesis")
+		}},
+		{"a grant's whole life in the emulator", func(ctx context.Context, out io.Writer) error {
+			return quietly(ctx, scripts, "go", "run", "./demo")
+		}},
+	}
+}
+
+// quietly runs a command, and shows what it printed only if it fails.
+func quietly(ctx context.Context, dir string, args ...string) error {
+	var out bytes.Buffer
+	if err := loudly(ctx, dir, &out, args...); err != nil {
+		return fmt.Errorf("%w\n%s", err, bytes.TrimSpace(out.Bytes()))
+	}
+	return nil
+}
+
+func loudly(ctx context.Context, dir string, out io.Writer, args ...string) error {
+	cmd := exec.CommandContext(ctx, args[0], args[1:]...) // #nosec G204 -- commands of this program
+	cmd.Dir = dir
+	cmd.Stdout, cmd.Stderr = out, out
+	if err := cmd.Run(); err != nil {
+		return fmt.Errorf("%s: %w", strings.Join(args, " "), err)
+	}
+	return nil
+}
+
+var fuzzTarget = regexp.MustCompile(`(?m)^func (Fuzz\w+)\(`)
+
+// fuzzAll fuzzes each target of both modules, one after the other, as the Go
+// command does it.
+func fuzzAll(ctx context.Context, root string, each time.Duration, out io.Writer) error {
+	for _, pattern := range []string{"lambda/*_test.go", "scripts/*/*_test.go"} {
+		files, err := filepath.Glob(filepath.Join(root, pattern))
+		if err != nil {
+			return err
+		}
+		for _, file := range files {
+			source, err := os.ReadFile(file) // #nosec G304 -- a file of this checkout
+			if err != nil {
+				return err
+			}
+			for _, target := range fuzzTarget.FindAllSubmatch(source, -1) {
+				name := string(target[1])
+				_, _ = fmt.Fprintln(out, "  ", name)
+				if err := quietly(ctx, filepath.Dir(file), "go", "test", "-run=^$", "-fuzz=^"+name+"$", "-fuzztime="+each.String(), "."); err != nil {
+					return err
+				}
+			}
+		}
+	}
+	return nil
+}
