@@ -32,7 +32,7 @@ func TestMain(m *testing.M) { os.Exit(run(m)) }
 func run(m *testing.M) int {
 	flag.Parse()
 	// The cases wait for deadlines, not for the processor.
-	if err := flag.Set("test.parallel", "24"); err != nil {
+	if err := flag.Set("test.parallel", "12"); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		return 1
 	}
@@ -270,14 +270,11 @@ func (s *scene) warned() bool {
 
 func (s *scene) end() {
 	s.Helper()
-	lines := s.lines()
-	secrets := append(s.everyonesSecrets(), s.secrets...)
-	secrets = append(secrets, s.externalIDs...)
-	for _, l := range lines {
-		s.silent("the log line", l.raw, secrets)
-		if strings.Contains(l.raw, "panic") || strings.Contains(l.raw, "runtime error") {
-			s.Errorf("there was a panic: %s", l.raw)
-		}
+	secrets := slices.Concat(s.everyonesSecrets(), s.secrets, s.externalIDs)
+	s.lines()
+	s.silent("the log", s.output, secrets)
+	if strings.Contains(s.output, "panic") || strings.Contains(s.output, "runtime error") {
+		s.Error("there was a panic")
 	}
 	for _, e := range s.errors {
 		s.silent("the error for the runtime", string(e.Body), secrets)
@@ -316,13 +313,11 @@ func (s *scene) everyonesSecrets() []string {
 // a URL.
 func (s *scene) silent(what, text string, secrets []string) {
 	s.Helper()
-	for _, secret := range secrets {
+	for _, secret := range slices.Compact(slices.Sorted(slices.Values(secrets))) {
 		inJSON, _ := json.Marshal(secret) // a string always can
-		for _, form := range []string{secret, strings.Trim(string(inJSON), `"`), url.QueryEscape(secret), url.PathEscape(secret)} {
-			if strings.Contains(text, form) {
-				s.Errorf("%s holds %q: %s", what, secret, text)
-				break
-			}
+		forms := []string{secret, strings.Trim(string(inJSON), `"`), url.QueryEscape(secret), url.PathEscape(secret)}
+		if slices.ContainsFunc(forms, func(form string) bool { return strings.Contains(text, form) }) {
+			s.Errorf("%s holds %q: %s", what, secret, text)
 		}
 	}
 }

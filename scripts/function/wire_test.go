@@ -12,6 +12,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -61,6 +62,10 @@ func (s *scene) registration() registration {
 	return all[len(all)-1]
 }
 
+// lawful are the bodies that were held against the contract already, which
+// compiles its schemas each time.
+var lawful sync.Map
+
 // checkRegistration holds one call of the endpoint against the design.
 func (s *scene) checkRegistration(r function.Request) {
 	s.Helper()
@@ -75,8 +80,10 @@ func (s *scene) checkRegistration(r function.Request) {
 	if err != nil {
 		s.Fatal(err)
 	}
-	if err := contract.Request(r.Header, r.Body); err != nil {
-		s.Errorf("the registration %s is not the contract's: %v", r.Body, err)
+	if _, known := lawful.LoadOrStore(string(r.Body), true); !known {
+		if err := contract.Request(r.Header, r.Body); err != nil {
+			s.Errorf("the registration %s is not the contract's: %v", r.Body, err)
+		}
 	}
 	for name, want := range map[string]string{
 		"Content-Type":    "application/json",
