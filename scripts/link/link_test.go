@@ -3,6 +3,7 @@ package main
 import (
 	"crypto/sha256"
 	"encoding/hex"
+	"io"
 	"net/url"
 	"os"
 	"strings"
@@ -60,7 +61,7 @@ func TestTheLinkOpensTheForm(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
-			link, err := run(c.request, false, now)
+			link, err := run(c.request, false, now, io.Discard)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -80,6 +81,28 @@ func TestTheLinkOpensTheForm(t *testing.T) {
 				t.Errorf("the link is not escaped: %s", link)
 			}
 		})
+	}
+}
+
+func TestALinkForAnOrganization(t *testing.T) {
+	t.Parallel()
+	body, err := os.ReadFile("../../template/organization.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	digest := sha256.Sum256(body)
+	link, err := run(request{region: "eu-west-1", ticket: "12345", expires: "never"}, true, now, io.Discard)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, form := opened(t, link)
+	want := url.Values{
+		"templateURL":    {"https://doit-aws-ops-prod-templates.s3.amazonaws.com/organization/" + hex.EncodeToString(digest[:]) + ".yaml"},
+		"stackName":      {"doit-support-12345"},
+		"param_TicketId": {"12345"},
+	}
+	if got, want := form.Encode(), want.Encode(); got != want {
+		t.Errorf("the form has\n%s\nwant\n%s", got, want)
 	}
 }
 
@@ -113,7 +136,7 @@ func TestALinkThatWouldFailIsRefused(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
-			link, err := run(c.request, false, now)
+			link, err := run(c.request, false, now, io.Discard)
 			if err == nil {
 				t.Fatalf("made %s", link)
 			}

@@ -6,11 +6,14 @@
 package main
 
 import (
+	"bytes"
 	"flag"
 	"fmt"
+	"io"
 	"os"
 	"time"
 
+	"github.com/doitintl/aws-ro-access/scripts/commit"
 	"github.com/doitintl/aws-ro-access/scripts/regions"
 	"github.com/doitintl/aws-ro-access/scripts/template"
 )
@@ -24,7 +27,7 @@ func main() {
 	flag.StringVar(&r.stack, "stack", "", "the stack's `name` (default doit-support, with the ticket's number)")
 	organization := flag.String("organization", "", "with any value, the link rolls out over an AWS Organization")
 	flag.Parse()
-	link, err := run(r, *organization != "", time.Now())
+	link, err := run(r, *organization != "", time.Now(), os.Stderr)
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "link:", err)
 		os.Exit(1)
@@ -32,7 +35,7 @@ func main() {
 	fmt.Println(link)
 }
 
-func run(r request, organization bool, now time.Time) (string, error) {
+func run(r request, organization bool, now time.Time, notes io.Writer) (string, error) {
 	if flag.NArg() > 0 {
 		return "", fmt.Errorf("%q is no flag", flag.Arg(0))
 	}
@@ -59,5 +62,13 @@ func run(r request, organization bool, now time.Time) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	return r.link(partition, path, launched, now)
+	link, err := r.link(partition, path, launched, now)
+	if err != nil {
+		return "", err
+	}
+	tag := "v" + published.Pin.Version
+	if released, err := commit.File(root, "refs/tags/"+tag, path); err != nil || !bytes.Equal(released, launched.Body) {
+		_, _ = fmt.Fprintf(notes, "note: %s here is not that of the tag %s; the link works once it is published\n", path, tag) // the link counts
+	}
+	return link, nil
 }
