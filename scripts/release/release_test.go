@@ -130,6 +130,10 @@ func TestRelease(t *testing.T) {
 		SerialNumber string `json:"serialNumber"`
 		Metadata     struct {
 			Timestamp string `json:"timestamp"`
+			Tools     []struct {
+				Name   string `json:"name"`
+				Hashes []any  `json:"hashes"`
+			} `json:"tools"`
 			Component struct {
 				Name    string `json:"name"`
 				Version string `json:"version"`
@@ -155,6 +159,9 @@ func TestRelease(t *testing.T) {
 	version := strings.TrimSpace(string(read(t, filepath.Join(first, "lambda", "VERSION"))))
 	if c := bill.Metadata.Component; c.Name != "github.com/doitintl/aws-ro-access" || c.Version != "v"+version || bill.SerialNumber+bill.Metadata.Timestamp != "" {
 		t.Errorf("the bill is of %+v, serial number %q, time %q", c, bill.SerialNumber, bill.Metadata.Timestamp)
+	}
+	if tools := bill.Metadata.Tools; len(tools) != 1 || tools[0].Name != "cyclonedx-gomod" || tools[0].Hashes != nil {
+		t.Errorf("the bill was made by %+v, want one tool, without digests: it has others on another machine", tools)
 	}
 	for _, want := range []string{"github.com/doitintl/aws-ro-access: LICENSE", "the standard library of " + info.GoVersion + ": LICENSE"} {
 		if !strings.Contains(string(files["LICENCES.txt"]), "\n"+want+"\n") {

@@ -247,6 +247,18 @@ func TestStack(t *testing.T) {
 		}}}), []string{"REGISTRATION_ENDPOINT is https://evil.example/, not https://127.0.0.1", "the variable LD_PRELOAD was added"}},
 		{"environment-gone", usual, configure(lambda.UpdateFunctionConfigurationInput{Environment: &lambdatypes.Environment{Variables: map[string]string{}}}),
 			[]string{"the variable REGISTRATION_ENDPOINT is gone"}},
+		{"layer", usual, func(ctx context.Context, resources map[string]string) error {
+			layer, err := functions.PublishLayerVersion(ctx, &lambda.PublishLayerVersionInput{
+				LayerName: aws.String("preload"), Content: &lambdatypes.LayerVersionContentInput{ZipFile: otherCode},
+			})
+			if err != nil {
+				return err
+			}
+			return configure(lambda.UpdateFunctionConfigurationInput{Layers: []string{aws.ToString(layer.LayerVersionArn)}})(ctx, resources)
+		}, []string{"the layer arn:aws:lambda:" + region + ":" + customer + ":layer:preload:1 was added"}},
+		{"vpc", usual, configure(lambda.UpdateFunctionConfigurationInput{VpcConfig: &lambdatypes.VpcConfig{
+			SubnetIds: []string{"subnet-12345678"}, SecurityGroupIds: []string{"sg-12345678"},
+		}}), []string{"it was put into the VPC"}},
 		{"another-role", usual, configure(lambda.UpdateFunctionConfigurationInput{Role: aws.String("arn:aws:iam::" + customer + ":role/admin")}),
 			[]string{"it runs as arn:aws:iam::" + customer + ":role/admin"}},
 		{"role-widened", usual, inline(registrationRole, "write-own-log", everything), []string{"the inline policy write-own-log: Action", "Resource is *"}},
