@@ -46,9 +46,10 @@ func (g *grant) follow(ctx context.Context) (status string, events []types.Stack
 
 func (g *grant) showEvent(event types.StackEvent, began time.Time) {
 	const clock = "15:04:05.000"
-	when := aws.ToTime(event.Timestamp).UTC().Format(clock)
+	ended := aws.ToTime(event.Timestamp).UTC()
+	when := ended.Format(clock)
 	if !began.IsZero() {
-		when = began.UTC().Format(clock) + " – " + when
+		when = began.UTC().Format(clock) + " – " + ended.Format("05.000")
 	}
 	kind, status := plain, string(event.ResourceStatus)
 	switch {
@@ -57,8 +58,8 @@ func (g *grant) showEvent(event types.StackEvent, began time.Time) {
 	case aws.ToString(event.PhysicalResourceId) == g.stackID:
 		kind = title
 	}
-	g.say(cloudFormation, span{faint, fmt.Sprintf("%-27s  ", when)},
-		span{kind, fmt.Sprintf("%-28s %s", aws.ToString(event.LogicalResourceId), status)})
+	g.say(cloudFormation, span{faint, fmt.Sprintf("%-21s  ", when)},
+		span{kind, fmt.Sprintf("%-27s  %s", aws.ToString(event.LogicalResourceId), status)})
 	if reason := aws.ToString(event.ResourceStatusReason); kind == bad && reason != "" {
 		for _, line := range wrap(reason, 84) {
 			g.say(cloudFormation, span{plain, "  "}, span{bad, line})

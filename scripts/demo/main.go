@@ -43,14 +43,14 @@ func main() {
 
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	if err := run(ctx, o, os.Stdout); err != nil {
+	if err := run(ctx, o, os.Stdout, os.Stderr); err != nil {
 		fmt.Fprintln(os.Stderr, "demo:", err)
 		stop()
 		os.Exit(1)
 	}
 }
 
-func run(ctx context.Context, o options, out io.Writer) (err error) {
+func run(ctx context.Context, o options, out, progress io.Writer) (err error) {
 	published, err := template.Read()
 	if err != nil {
 		return err
@@ -69,7 +69,7 @@ func run(ctx context.Context, o options, out io.Writer) (err error) {
 		err = g.realAccount(ctx, o.region, o.engineer)
 	} else {
 		var w *world
-		w, err = newWorld(ctx, g, o.region, out)
+		w, err = newWorld(ctx, g, o.region, progress)
 		defer w.close()
 	}
 	if err != nil {

@@ -22,7 +22,7 @@ import (
 func TestTheWholeLife(t *testing.T) {
 	picture := filepath.Join(t.TempDir(), "demo.svg")
 	var out bytes.Buffer
-	if err := run(t.Context(), options{stack: "whole-life", region: "eu-west-1", ticket: "12345", picture: picture}, &out); err != nil {
+	if err := run(t.Context(), options{stack: "whole-life", region: "eu-west-1", ticket: "12345", picture: picture}, &out, io.Discard); err != nil {
 		t.Fatalf("%v\n%s", err, out.String())
 	}
 	for _, want := range []string{"Customer", "CloudFormation", "DoiT", `"roleArn":"arn:aws:iam::111122223333:role/doit/whole-life-SupportRole-`, "UPDATE_ROLLBACK_COMPLETE"} {
@@ -92,7 +92,7 @@ func TestInAnAccountItRemovesOnlyWhatItMade(t *testing.T) {
 
 	t.Run("the whole life", func(t *testing.T) {
 		var out bytes.Buffer
-		if err := run(t.Context(), o, &out); err != nil {
+		if err := run(t.Context(), o, &out, io.Discard); err != nil {
 			t.Fatalf("%v\n%s", err, out.String())
 		}
 		if !strings.Contains(out.String(), "is refused a secret") {
@@ -103,7 +103,7 @@ func TestInAnAccountItRemovesOnlyWhatItMade(t *testing.T) {
 	t.Run("without an engineer", func(t *testing.T) {
 		o := o
 		o.engineer = ""
-		if err := run(t.Context(), o, io.Discard); err != nil {
+		if err := run(t.Context(), o, io.Discard, io.Discard); err != nil {
 			t.Fatal(err)
 		}
 		wantStacks(t, behind, theirs)
@@ -111,7 +111,7 @@ func TestInAnAccountItRemovesOnlyWhatItMade(t *testing.T) {
 	t.Run("a name that is taken", func(t *testing.T) {
 		o := o
 		o.stack = "theirs"
-		if err := run(t.Context(), o, io.Discard); err == nil || !strings.Contains(err.Error(), "theirs") {
+		if err := run(t.Context(), o, io.Discard, io.Discard); err == nil || !strings.Contains(err.Error(), "theirs") {
 			t.Errorf("%v, want an error that names the stack", err)
 		}
 		wantStacks(t, behind, theirs)
@@ -119,7 +119,7 @@ func TestInAnAccountItRemovesOnlyWhatItMade(t *testing.T) {
 	t.Run("a create that is refused", func(t *testing.T) {
 		o := o
 		o.ticket = "99999"
-		if err := run(t.Context(), o, io.Discard); err == nil || !strings.Contains(err.Error(), "ROLLBACK_COMPLETE") {
+		if err := run(t.Context(), o, io.Discard, io.Discard); err == nil || !strings.Contains(err.Error(), "ROLLBACK_COMPLETE") {
 			t.Errorf("%v, want an error with what the stack came to", err)
 		}
 		wantStacks(t, behind, theirs)
@@ -131,7 +131,7 @@ func TestInAnAccountItRemovesOnlyWhatItMade(t *testing.T) {
 			if bytes.Contains(text, []byte("Inside:")) {
 				interrupt()
 			}
-		}))
+		}), io.Discard)
 		if err == nil {
 			t.Error("no error, want one for the interruption")
 		}
@@ -199,7 +199,7 @@ func TestWhatIsAskedOfTheLocalCloud(t *testing.T) {
 		{ticket: "12345", engineer: "profile"},
 		{ticket: "12345", endpoint: "https://127.0.0.1"},
 	} {
-		if err := run(t.Context(), o, io.Discard); err == nil {
+		if err := run(t.Context(), o, io.Discard, io.Discard); err == nil {
 			t.Errorf("%+v: no error", o)
 		}
 	}

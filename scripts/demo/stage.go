@@ -90,7 +90,7 @@ func (s *stage) check(voice style, ok bool, what, seen string) {
 		s.bad++
 		mark = span{bad, "✗ "}
 	}
-	s.say(voice, mark, span{plain, fmt.Sprintf("%-70s  ", what)}, span{faint, seen})
+	s.say(voice, mark, span{plain, fmt.Sprintf("%-62s  ", what)}, span{faint, seen})
 }
 
 // terminal is a span in the colours that every terminal has, which follow its

@@ -30,10 +30,10 @@ func (g *grant) told(ctx context.Context) error {
 	proof := request.Header.Get("X-DoiT-Caller-Identity")
 	g.quote("X-DoiT-Caller-Identity: " + shortened(proof))
 	g.quote(" ")
-	for _, line := range broken(string(request.Body), 100) {
+	for _, line := range broken(string(request.Body), 92) {
 		g.quote(line)
 	}
-	g.says(customer, "the cut header is the proof: signed by the function for this document and this host, good for a minute")
+	g.says(customer, "cut short is the proof: signed by the function for this document, this host and one minute")
 	g.check(doit, request.Header.Get("Idempotency-Key") == hex.EncodeToString(sum[:]), "the key is the SHA-256 of the document", "")
 	return g.believed(ctx, "Create")
 }
@@ -64,7 +64,7 @@ func shortened(proof string) string {
 	if err != nil {
 		return "no URL"
 	}
-	return fmt.Sprintf("https://%s/?Action=%s&… (%d bytes)", u.Host, u.Query().Get("Action"), len(proof))
+	return fmt.Sprintf("https://%s/?Action=%s&…", u.Host, u.Query().Get("Action"))
 }
 
 // broken cuts text into lines without changing a byte of it.

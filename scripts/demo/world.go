@@ -76,6 +76,11 @@ func newWorld(ctx context.Context, g *grant, region string, progress io.Writer) 
 	asEngineer := w.cloud.Config(region, engineer)
 	g.engineer, g.customer, g.account, g.world = &asEngineer, w.cloud.Root(customerAccount, region), customerAccount, w
 	w.doitUser, w.doitRoot, w.stranger = w.cloud.Config(region, user), w.cloud.Root(doitAccount, region), w.cloud.Config(region, stranger)
+	// Cold, the Go compiler has a minute's work with SQLite.
+	slow := time.AfterFunc(2*time.Second, func() {
+		_, _ = fmt.Fprintln(progress, "building the function and the reference endpoint") // a courtesy
+	})
+	defer slow.Stop()
 	if err := errors.Join(w.publish(ctx, g.template), w.fillAccount(ctx, g.customer), w.listen(ctx, doitAccount, certificate, g.ticket)); err != nil {
 		return w, err
 	}
