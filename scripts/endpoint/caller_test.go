@@ -20,6 +20,8 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	v4 "github.com/aws/aws-sdk-go-v2/aws/signer/v4"
+
+	"github.com/doitintl/aws-ro-access/scripts/contract"
 )
 
 const (
@@ -123,6 +125,9 @@ func readAnswer(response *http.Response) (answer, error) {
 	text, err := io.ReadAll(response.Body)
 	if err != nil {
 		return answer{}, err
+	}
+	if err := contract.Response(response.StatusCode, response.Header, text); err != nil {
+		return a, err
 	}
 	media := response.Header.Get("Content-Type")
 	if a.status == http.StatusOK {

@@ -9,6 +9,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/sts"
 	"github.com/aws/smithy-go"
+
+	"github.com/doitintl/aws-ro-access/scripts/wholebody"
 )
 
 const roleTimeout = 8 * time.Second
@@ -53,7 +55,7 @@ func (v *roleVerifier) client(region string) *sts.Client {
 	return sts.NewFromConfig(v.config, func(o *sts.Options) {
 		o.Region = region
 		o.BaseEndpoint = &base
-		o.HTTPClient = v.sts.http
+		o.HTTPClient = wholebody.Client{Client: v.sts.http}
 		o.Retryer = aws.NopRetryer{} // the function tries again, and knows for how long
 	})
 }

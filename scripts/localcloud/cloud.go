@@ -22,6 +22,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/credentials"
 
 	"github.com/doitintl/aws-ro-access/scripts/venv"
+	"github.com/doitintl/aws-ro-access/scripts/wholebody"
 )
 
 //go:embed run.py
@@ -205,7 +206,7 @@ func (c *Cloud) Config(region string, as aws.Credentials) aws.Config {
 		Region:       region,
 		BaseEndpoint: aws.String(c.URL),
 		Credentials:  credentials.StaticCredentialsProvider{Value: as},
-		HTTPClient:   &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 8}},
+		HTTPClient:   wholebody.Client{Client: &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 8}}},
 	}
 }
 
