@@ -1,0 +1,93 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+)
+
+// outcome is a line of what TestStorm prints, whose type of the same name says
+// what the members mean.
+type outcome struct {
+	Storm                          string
+	Accounts, Registered, Failed   int
+	Outside                        int
+	Requests, Seconds, LongestWait float64
+	Ideal                          float64
+	IdealFailed                    int
+	Step                           float64
+	Curve, IdealCurve              []int
+}
+
+// measure runs TestStorm and hands over each outcome as it comes. It fails,
+// with what the test says, where a goal is missed.
+func measure(ctx context.Context, root string, each func(outcome)) ([]outcome, error) {
+	dir, err := os.MkdirTemp("", "storm-")
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = os.RemoveAll(dir) }() // a leftover does no harm
+	// Built and run in two steps, since go test holds a test's output back until its end.
+	binary := filepath.Join(dir, "lambda.test")
+	build := exec.CommandContext(ctx, "go", "test", "-c", "-o", binary, "./lambda") // #nosec G204 -- a folder of ours
+	build.Dir = root
+	if out, err := build.CombinedOutput(); err != nil {
+		return nil, fmt.Errorf("build the function's tests: %w\n%s", err, out)
+	}
+	test := exec.CommandContext(ctx, binary, "-test.run=^TestStorm$", "-storm.full") // #nosec G204 -- what was just built
+	test.Dir = filepath.Join(root, "lambda")
+	out, err := test.StdoutPipe()
+	if err != nil {
+		return nil, err
+	}
+	if err := test.Start(); err != nil {
+		return nil, fmt.Errorf("run the storm: %w", err)
+	}
+	var outcomes []outcome
+	var said strings.Builder
+	lines := bufio.NewScanner(out)
+	for lines.Scan() {
+		var o outcome
+		if err := json.Unmarshal(lines.Bytes(), &o); err != nil {
+			said.WriteString(lines.Text() + "\n")
+			continue
+		}
+		outcomes = append(outcomes, o)
+		each(o)
+	}
+	if err := lines.Err(); err != nil {
+		return nil, fmt.Errorf("read what the storm says: %w", err)
+	}
+	if err := test.Wait(); err != nil {
+		return nil, fmt.Errorf("the storm missed its goals: %w\n%s", err, said.String())
+	}
+	return outcomes, nil
+}
+
+// failed says how many failed and, where it is not the same, how many would
+// have to.
+func (o outcome) failed() string {
+	if o.Failed == 0 {
+		return "0"
+	}
+	return fmt.Sprintf("%d (%d)", o.Failed, o.IdealFailed)
+}
+
+func seconds(s float64) string { return fmt.Sprintf("%.0f s", s) }
+
+// markdown is the README's table.
+func markdown(outcomes []outcome) string {
+	var b strings.Builder
+	b.WriteString("| 10,000 accounts arrive | registered | failed (at best) | requests each | done after | ideal | longest wait |\n")
+	b.WriteString("| --- | ---: | ---: | ---: | ---: | ---: | ---: |\n")
+	for _, o := range outcomes {
+		fmt.Fprintf(&b, "| %s | %d | %s | %.2f | %s | %s | %s |\n",
+			o.Storm, o.Registered, o.failed(), o.Requests, seconds(o.Seconds), seconds(o.Ideal), seconds(o.LongestWait))
+	}
+	return b.String()
+}
