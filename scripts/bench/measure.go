@@ -48,14 +48,14 @@ type bench struct {
 }
 
 // once is one process and one Create.
-func (b bench) once(ctx context.Context, p *peer, counts bool) error {
+func (b bench) once(ctx context.Context, p *peer, counts bool) (err error) {
 	b.endpoint.Forget()
 	b.cloudformation.Forget()
 	process, err := function.Start(function.Environment("https://"+b.endpoint.Host+"/v1/registrations", b.certificate.File), p.command...)
 	if err != nil {
 		return err
 	}
-	defer process.Kill()
+	defer func() { err = errors.Join(err, process.Close()) }()
 	ready, err := process.Ready(ctx)
 	if err != nil {
 		return err

@@ -149,21 +149,23 @@ func (l *life) deliver(raw []byte) {
 				l.fatal.Store(true)
 			} else {
 				moment := time.Duration(l.random.Int64N(int64(l.span)))
-				time.AfterFunc(moment, func() { process.Kill() })
+				time.AfterFunc(moment, process.Kill)
 			}
 		}
 		result, err := process.Invoke(raw, time.Now().Add(time.Minute))
+		printed := process.Output()
+		if err := process.Close(); err != nil {
+			l.Fatal(err)
+		}
 		if err == nil && result.Error == nil {
 			l.span = result.Done.Sub(process.Started) // of which the next moment is a part
-			process.Kill()
 			return
 		}
-		process.Kill()
 		if err != nil {
 			l.killed.Add(1)
 		}
 		if delivery == 3 {
-			l.Fatalf("the third delivery, of a process that nobody killed, ended in %v %v:\n%s", err, result.Error, process.Output())
+			l.Fatalf("the third delivery, to a process that nobody killed, ended in %v %v:\n%s", err, result.Error, printed)
 		}
 	}
 }

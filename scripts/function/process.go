@@ -4,7 +4,6 @@
 package function
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -13,7 +12,6 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
-	"sync"
 	"time"
 )
 
@@ -63,7 +61,7 @@ type Process struct {
 	Runtime *Runtime
 
 	cmd    *exec.Cmd
-	output output
+	output string // a file: nobody wakes up for a line of it, and takes the processor
 	exited chan struct{}
 	err    error // of the exit; read it after exited
 }
@@ -82,11 +80,18 @@ func Start(environment map[string]string, command ...string) (*Process, error) {
 	for name, value := range environment {
 		p.cmd.Env = append(p.cmd.Env, name+"="+value)
 	}
-	p.cmd.Stdout, p.cmd.Stderr = &p.output, &p.output // one stream, as in the log group
+	output, err := os.CreateTemp("", "function-log-")
+	if err != nil {
+		runtime.close()
+		return nil, fmt.Errorf("make a file for the log: %w", err)
+	}
+	defer func() { _ = output.Close() }() // the process has its own descriptor
+	p.output = output.Name()
+	p.cmd.Stdout, p.cmd.Stderr = output, output // one stream, as in the log group
 	p.Started = time.Now()
 	if err := p.cmd.Start(); err != nil {
 		runtime.close()
-		return nil, fmt.Errorf("start %s: %w", command[0], err)
+		return nil, errors.Join(fmt.Errorf("start %s: %w", command[0], err), os.Remove(p.output))
 	}
 	go func() {
 		p.err = p.cmd.Wait()
@@ -131,29 +136,39 @@ func (p *Process) exit() error {
 	return errors.New("exit status 0")
 }
 
-// Kill ends the process as Lambda does, without a word, and returns all that
-// it printed.
-func (p *Process) Kill() string {
+// Kill ends the process as Lambda does, without a word.
+func (p *Process) Kill() {
 	_ = p.cmd.Process.Kill() // it may have ended by itself
 	<-p.exited
 	p.Runtime.close()
-	return p.output.String()
+}
+
+// Close kills the process and forgets what it printed.
+func (p *Process) Close() error {
+	p.Kill()
+	return os.Remove(p.output)
 }
 
 // Disconnect takes the runtime API away and waits for the process to end by
-// itself; it returns all that it printed.
-func (p *Process) Disconnect(ctx context.Context) (string, error) {
+// itself.
+func (p *Process) Disconnect(ctx context.Context) error {
 	p.Runtime.close()
 	select {
 	case <-p.exited:
-		return p.output.String(), nil
+		return nil
 	case <-ctx.Done():
-		return p.output.String(), errors.New("the process outlives its runtime API")
+		return errors.New("the process outlives its runtime API")
 	}
 }
 
 // Output is what the process has printed until now.
-func (p *Process) Output() string { return p.output.String() }
+func (p *Process) Output() string {
+	output, err := os.ReadFile(p.output)
+	if err != nil {
+		return err.Error()
+	}
+	return string(output)
+}
 
 // PID is the number of the process.
 func (p *Process) PID() int { return p.cmd.Process.Pid }
@@ -178,21 +193,4 @@ func (p *Process) Memory() (now, peak int64, err error) {
 		return 0, 0, errors.New("the process has no memory: it has ended")
 	}
 	return now, peak, nil
-}
-
-type output struct {
-	mu sync.Mutex
-	b  bytes.Buffer
-}
-
-func (o *output) Write(p []byte) (int, error) {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	return o.b.Write(p)
-}
-
-func (o *output) String() string {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	return o.b.String()
 }

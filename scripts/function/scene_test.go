@@ -74,7 +74,6 @@ type scene struct {
 	secrets        []string // beside those of every scene
 	externalIDs    []string
 	errors         []*function.Error
-	output         string
 }
 
 func newScene(t *testing.T, endpoint, cloudformation http.HandlerFunc) *scene {
@@ -220,12 +219,12 @@ func (s *scene) posts(n int) {
 	}
 }
 
-// log is all that the process printed; it ends the process.
+// log is all that the process has printed.
 func (s *scene) log() string {
-	if s.process != nil && s.output == "" {
-		s.output = s.process.Kill()
+	if s.process == nil {
+		return ""
 	}
-	return s.output
+	return s.process.Output()
 }
 
 // A line is one of the log.
@@ -272,8 +271,9 @@ func (s *scene) end() {
 	s.Helper()
 	secrets := slices.Concat(s.everyonesSecrets(), s.secrets, s.externalIDs)
 	s.lines()
-	s.silent("the log", s.output, secrets)
-	if strings.Contains(s.output, "panic") || strings.Contains(s.output, "runtime error") {
+	log := s.log()
+	s.silent("the log", log, secrets)
+	if strings.Contains(log, "panic") || strings.Contains(log, "runtime error") {
 		s.Error("there was a panic")
 	}
 	for _, e := range s.errors {
@@ -281,7 +281,12 @@ func (s *scene) end() {
 	}
 	s.clear()
 	if s.Failed() {
-		s.Logf("the log of the function:\n%s", s.output)
+		s.Logf("the log of the function:\n%s", log)
+	}
+	if s.process != nil {
+		if err := s.process.Close(); err != nil {
+			s.Error(err)
+		}
 	}
 }
 
