@@ -69,7 +69,7 @@ func draw(file string, peers []*peer, s setting) error {
 		panels = append(panels, drawn)
 	}
 	var b strings.Builder
-	if err := chart.Execute(&b, map[string]any{"Panels": panels, "Setting": s.String()}); err != nil {
+	if err := chart.Execute(&b, map[string]any{"Panels": panels, "Setting": s.String(), "Notes": s.notes()}); err != nil {
 		return fmt.Errorf("draw the chart: %w", err)
 	}
 	if err := os.WriteFile(file, []byte(b.String()), 0o644); err != nil { // #nosec G306 -- a picture for everybody

@@ -20,8 +20,14 @@ type setting struct {
 	date    string
 }
 
-func (s setting) String() string {
-	return fmt.Sprintf("%s; %s; %s; medians of %d runs each, in turn; %s", s.machine, s.goes, s.python, s.runs, s.date)
+func (s setting) String() string { return strings.Join(s.notes(), "; ") }
+
+// notes are two lines for the chart.
+func (s setting) notes() []string {
+	return []string{
+		fmt.Sprintf("medians of %d runs each, in turn; %s; %s", s.runs, s.machine, s.date),
+		s.goes + "; " + s.python,
+	}
 }
 
 func newSetting(peers []*peer, runs int) (setting, error) {
