@@ -24,7 +24,7 @@ func (g *grant) realAccount(ctx context.Context, region, engineer string) (err e
 	if err != nil {
 		return fmt.Errorf("ask AWS whose credentials these are: %w", err)
 	}
-	g.account, g.pause = aws.ToString(caller.Account), time.Second
+	g.account = aws.ToString(caller.Account)
 	if engineer != "" {
 		profile, err := config.LoadDefaultConfig(ctx, config.WithRegion(region), config.WithSharedConfigProfile(engineer))
 		if err != nil {

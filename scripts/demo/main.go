@@ -27,6 +27,7 @@ type options struct {
 	endpoint string
 	colour   bool
 	picture  string
+	pause    time.Duration // between two looks at the stack
 }
 
 func main() {
@@ -40,6 +41,10 @@ func main() {
 	flag.BoolVar(&o.colour, "colour", isTerminal(os.Stdout) && os.Getenv("NO_COLOR") == "", "colours, also where the output is no terminal")
 	flag.StringVar(&o.picture, "svg", "", "write a picture of the output to this `file` too")
 	flag.Parse()
+	o.pause = 50 * time.Millisecond
+	if o.aws {
+		o.pause = time.Second // AWS throttles
+	}
 
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
@@ -63,7 +68,7 @@ func run(ctx context.Context, o options, out, progress io.Writer) (err error) {
 	}
 	g := &grant{
 		stage: &stage{out: out, colour: o.colour}, template: published,
-		stack: o.stack, ticket: o.ticket, endpoint: o.endpoint, seen: map[string]bool{}, pause: 50 * time.Millisecond,
+		stack: o.stack, ticket: o.ticket, endpoint: o.endpoint, seen: map[string]bool{}, pause: o.pause,
 	}
 	if o.aws {
 		err = g.realAccount(ctx, o.region, o.engineer)

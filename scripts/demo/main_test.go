@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/cloudformation"
@@ -22,7 +23,7 @@ import (
 func TestTheWholeLife(t *testing.T) {
 	picture := filepath.Join(t.TempDir(), "demo.svg")
 	var out bytes.Buffer
-	if err := run(t.Context(), options{stack: "whole-life", region: "eu-west-1", ticket: "12345", picture: picture}, &out, io.Discard); err != nil {
+	if err := run(t.Context(), options{stack: "whole-life", region: "eu-west-1", ticket: "12345", picture: picture, pause: 20 * time.Millisecond}, &out, io.Discard); err != nil {
 		t.Fatalf("%v\n%s", err, out.String())
 	}
 	for _, want := range []string{"Customer", "CloudFormation", "DoiT", `"roleArn":"arn:aws:iam::111122223333:role/doit/whole-life-SupportRole-`, "UPDATE_ROLLBACK_COMPLETE"} {
@@ -83,7 +84,7 @@ func account(t *testing.T) (*grant, options) {
 	t.Setenv("AWS_ACCESS_KEY_ID", customerAccount)
 	t.Setenv("AWS_SECRET_ACCESS_KEY", "local")
 	t.Setenv("AWS_SESSION_TOKEN", "")
-	return behind, options{aws: true, stack: "real", region: "eu-west-1", ticket: "12345", endpoint: behind.endpoint, engineer: "engineer"}
+	return behind, options{aws: true, stack: "real", region: "eu-west-1", ticket: "12345", endpoint: behind.endpoint, engineer: "engineer", pause: 20 * time.Millisecond}
 }
 
 func TestInAnAccountItRemovesOnlyWhatItMade(t *testing.T) {
