@@ -8,9 +8,11 @@ import (
 	"os"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/aws/transport/http"
 	"github.com/aws/aws-sdk-go-v2/config"
 	"github.com/aws/aws-sdk-go-v2/service/account"
 	accounttypes "github.com/aws/aws-sdk-go-v2/service/account/types"
@@ -107,18 +109,23 @@ func (r release) publish(ctx context.Context, as aws.Config, names []string, kno
 		return fmt.Errorf("ask AWS who this is: %w", err)
 	}
 	owner := aws.ToString(caller.Account)
-	if len(names) == 0 {
-		if names, err = enabled(ctx, as); err != nil {
-			return err
-		}
+	all, err := enabled(ctx, as)
+	if err != nil {
+		return err
 	}
-	slices.Sort(names)
-	names = slices.Compact(names)
+	if len(names) == 0 {
+		names = all
+	}
+	names = slices.Compact(slices.Sorted(slices.Values(names)))
 	bucket, err := r.bucket(names, known)
 	if err != nil {
 		return err
 	}
 	if err := r.publishCode(ctx, as, owner, bucket, names, progress); err != nil {
+		return err
+	}
+	others := slices.DeleteFunc(all, func(region string) bool { return slices.Contains(names, region) })
+	if err := r.checkOthers(ctx, as, owner, bucket, others); err != nil {
 		return err
 	}
 	for _, o := range r.templates() {
@@ -164,10 +171,51 @@ func (r release) publishCode(ctx context.Context, as aws.Config, owner, bucket s
 	return nil
 }
 
+// checkOthers fails where a region that was left out has a bucket without this
+// code: its customers would read a template whose code is missing. A region
+// without a bucket of ours is not offered to anybody.
+func (r release) checkOthers(ctx context.Context, as aws.Config, owner, bucket string, names []string) error {
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	missing := make([]string, len(names))
+	failures := make([]error, len(names))
+	var group sync.WaitGroup
+	for n, region := range names {
+		group.Go(func() {
+			o, client := r.code(bucket, region), at(as, region)
+			_, err := client.HeadBucket(ctx, &s3.HeadBucketInput{Bucket: &o.bucket, ExpectedBucketOwner: &owner})
+			if answer, ok := errors.AsType[*http.ResponseError](err); ok && (answer.HTTPStatusCode() == 404 || answer.HTTPStatusCode() == 403) {
+				return // not there, or not ours
+			}
+			if err != nil {
+				failures[n] = fmt.Errorf("look for the bucket %s: %w", o.bucket, err)
+				return
+			}
+			there, err := o.isThere(ctx, client, owner)
+			failures[n] = err
+			if !there {
+				missing[n] = region
+			}
+		})
+	}
+	group.Wait()
+	if err := errors.Join(failures...); err != nil {
+		return err
+	}
+	if missing = slices.DeleteFunc(missing, func(region string) bool { return region == "" }); len(missing) > 0 {
+		return fmt.Errorf("these regions were left out and have a bucket without this code: %s. No template was published: publish to them too", strings.Join(missing, ", "))
+	}
+	return nil
+}
+
+func at(as aws.Config, region string) *s3.Client {
+	return s3.NewFromConfig(as, func(o *s3.Options) { o.Region = region })
+}
+
 func put(ctx context.Context, as aws.Config, owner string, o object) (bool, error) {
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
-	return o.put(ctx, s3.NewFromConfig(as, func(s *s3.Options) { s.Region = o.region }), owner)
+	return o.put(ctx, at(as, o.region), owner)
 }
 
 // enabled are the regions that the account can have buckets in.
@@ -188,6 +236,7 @@ func enabled(ctx context.Context, as aws.Config) ([]string, error) {
 	if len(names) == 0 {
 		return nil, errors.New("the account has no region enabled")
 	}
+	slices.Sort(names)
 	return names, nil
 }
 

@@ -291,6 +291,29 @@ func TestARegionFails(t *testing.T) {
 	}
 }
 
+func TestARegionThatIsLeftOut(t *testing.T) {
+	t.Parallel()
+	s, _ := watched(t, localcloud.StartT(t, ""), "http")
+	known := knownRegions(t)
+	s.buckets("eu-west-1", "us-east-1", "ap-south-1")
+	r := aRelease(t, "code", "1.0.0")
+
+	err := r.publish(t.Context(), s.as, []string{"eu-west-1"}, known, io.Discard)
+	if err == nil || !strings.Contains(err.Error(), "ap-south-1, us-east-1") || strings.Contains(err.Error(), "eu-west-1") {
+		t.Errorf("said %v", err)
+	}
+	s.holds(r.code(prefix, "eu-west-1"))
+	if keys := s.keys(template.Bucket); len(keys) > 0 {
+		t.Errorf("templates were published although regions with a bucket have no code: %q", keys)
+	}
+	if err := r.publish(t.Context(), s.as, []string{"us-east-1", "ap-south-1"}, known, io.Discard); err != nil {
+		t.Error(err)
+	}
+	for _, o := range r.templates() {
+		s.holds(o)
+	}
+}
+
 func TestOtherBytesAreNeverOverwritten(t *testing.T) {
 	t.Parallel()
 	known := knownRegions(t)
@@ -315,9 +338,10 @@ func TestOtherBytesAreNeverOverwritten(t *testing.T) {
 			foreign := c.taken
 			foreign.body = []byte("something else")
 			s.write(foreign, c.checksum)
-			err := r.publish(t.Context(), s.as, []string{"eu-west-1"}, known, io.Discard)
-			if err == nil {
-				t.Fatal("it was published")
+			var said strings.Builder
+			err := r.publish(t.Context(), s.as, []string{"eu-west-1"}, known, &said)
+			if err == nil || !strings.Contains(said.String()+err.Error(), foreign.String()+" holds other bytes") {
+				t.Errorf("said %v\n%s", err, &said)
 			}
 			if keys := s.keys(template.Bucket); slices.Contains(keys, "doitmanagement.yaml") {
 				t.Errorf("the newest template was published: %q", keys)
@@ -336,6 +360,20 @@ func TestOtherBytesAreNeverOverwritten(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+func TestWhatIsThereIsNotUploadedAgain(t *testing.T) {
+	t.Parallel()
+	s, seen := watched(t, localcloud.StartT(t, ""), "http")
+	s.buckets()
+	for _, checksum := range []bool{true, false} {
+		o := object{bucket: template.Bucket, region: home, key: "k.zip", body: []byte("code")}
+		s.write(o, checksum) // by another program, with or without a SHA-256
+		seen.take()
+		if uploaded, err := put(t.Context(), s.as, operator, o); err != nil || uploaded || len(seen.take()) > 0 {
+			t.Errorf("with a checksum %t: uploaded %t, %v", checksum, uploaded, err)
+		}
 	}
 }
 

@@ -87,7 +87,7 @@ func (r release) plan(bucket string, names []string) string {
 	for _, region := range names {
 		line("   s3://%s", r.code(bucket, region).bucket)
 	}
-	line("\n2. when every region has it, the templates:")
+	line("\n2. when they all have it, and every other bucket of this name that is there, the templates:")
 	for _, o := range r.templates() {
 		how := "where it is missing"
 		if o.latest {
