@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -53,6 +54,9 @@ func (g *grant) remove(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Minute)
 	defer cancel()
 	g.says(customer, "deletes the stack, since the play ended early")
+	if err := g.rest(ctx); err != nil {
+		return fmt.Errorf("delete %s by hand: %w", g.stackID, err)
+	}
 	if _, err := g.cloudformation().DeleteStack(ctx, &cloudformation.DeleteStackInput{StackName: &g.stackID}); err != nil {
 		return fmt.Errorf("delete %s by hand: %w", g.stackID, err)
 	}
@@ -64,6 +68,26 @@ func (g *grant) remove(ctx context.Context) error {
 		return fmt.Errorf("delete %s by hand: %w", g.stackID, err)
 	}
 	return nil
+}
+
+// rest waits until nothing happens to the stack any more: AWS refuses to delete
+// one in the middle of an update. What happened meanwhile is not shown.
+func (g *grant) rest(ctx context.Context) error {
+	for {
+		described, err := g.cloudformation().DescribeStacks(ctx, &cloudformation.DescribeStacksInput{StackName: &g.stackID})
+		if err != nil {
+			return err
+		}
+		if !strings.HasSuffix(string(described.Stacks[0].StackStatus), "_IN_PROGRESS") {
+			_, err := g.newEvents(ctx)
+			return err
+		}
+		select {
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		case <-time.After(g.pause):
+		}
+	}
 }
 
 // until tries again while AWS has not heard of a change everywhere.

@@ -26,8 +26,10 @@ func (g *grant) follow(ctx context.Context) (status string, events []types.Stack
 			events = append(events, event)
 			name, now := aws.ToString(event.LogicalResourceId), string(event.ResourceStatus)
 			stack := aws.ToString(event.PhysicalResourceId) == g.stackID
-			if !stack && strings.HasSuffix(now, "_IN_PROGRESS") && aws.ToString(event.ResourceStatusReason) == "" {
-				began[name] = aws.ToTime(event.Timestamp)
+			if !stack && strings.HasSuffix(now, "_IN_PROGRESS") {
+				if began[name].IsZero() { // AWS tells twice: when it begins, and when the service has taken it
+					began[name] = aws.ToTime(event.Timestamp)
+				}
 				continue
 			}
 			g.showEvent(event, began[name])

@@ -129,7 +129,7 @@ func TestInAnAccountItRemovesOnlyWhatItMade(t *testing.T) {
 		ctx, interrupt := context.WithCancel(t.Context())
 		defer interrupt()
 		err := run(ctx, o, writer(func(text []byte) {
-			if bytes.Contains(text, []byte("Inside:")) {
+			if bytes.Contains(text, []byte("UPDATE_IN_PROGRESS")) { // in the middle of an update
 				interrupt()
 			}
 		}), io.Discard)

@@ -5,7 +5,9 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
+	"maps"
 	"net/url"
+	"slices"
 	"strings"
 )
 
@@ -24,16 +26,18 @@ func (g *grant) told(ctx context.Context) error {
 	request := requests[len(requests)-1]
 	sum := sha256.Sum256(request.Body)
 	g.says(customer, "%s https://%s%s", request.Method, request.Host, request.Target)
-	for _, name := range []string{"Content-Type", "User-Agent", "Idempotency-Key"} {
-		g.quote(name + ": " + request.Header.Get(name))
+	for _, name := range slices.Sorted(maps.Keys(request.Header)) {
+		value := request.Header.Get(name)
+		if name == "X-Doit-Caller-Identity" {
+			value = shortened(value)
+		}
+		g.quote(name + ": " + value)
 	}
-	proof := request.Header.Get("X-DoiT-Caller-Identity")
-	g.quote("X-DoiT-Caller-Identity: " + shortened(proof))
 	g.quote(" ")
 	for _, line := range broken(string(request.Body), 92) {
 		g.quote(line)
 	}
-	g.says(customer, "cut short is the proof: signed by the function for this document, this host and one minute")
+	g.says(customer, "in lines only here; cut short is the proof, signed for this document, this host and a minute")
 	g.check(doit, request.Header.Get("Idempotency-Key") == hex.EncodeToString(sum[:]), "the key is the SHA-256 of the document", "")
 	return g.believed(ctx, "Create")
 }
