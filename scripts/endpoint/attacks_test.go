@@ -188,10 +188,10 @@ func TestProofsThatAreNotTheOneFormAreRefusedBeforeAnybodyIsAsked(t *testing.T) 
 		}), invalidProof, 0},
 		{"an issuedAt in the future", with("issuedAt", time.Now().Add(6*time.Minute).UTC().Format(time.RFC3339)), issuedInFuture, 0},
 		{"long-term credentials", as(func(*testing.T) aws.Credentials {
-			return aws.Credentials{AccessKeyID: "AKIAIOSFODNN7EXAMPLE", SecretAccessKey: "x"}
+			return aws.Credentials{AccessKeyID: "AKIAIOSFODNN7EXAMPLE", SecretAccessKey: "x"} // #nosec G101 -- AWS's own example
 		}), longTermCredentials, 0},
 		{"long-term credentials with a session token", as(func(*testing.T) aws.Credentials {
-			return aws.Credentials{AccessKeyID: "AKIAIOSFODNN7EXAMPLE", SecretAccessKey: "x", SessionToken: strings.Repeat("t", 64)}
+			return aws.Credentials{AccessKeyID: "AKIAIOSFODNN7EXAMPLE", SecretAccessKey: "x", SessionToken: strings.Repeat("t", 64)} // #nosec G101 -- AWS's own example
 		}), longTermCredentials, 0},
 		{"temporary credentials without a session token", func(t *testing.T, _ *running, c *call) { c.as.SessionToken = "" }, invalidProof, 0},
 		{"root's proof", as(func(*testing.T) aws.Credentials {
