@@ -134,6 +134,18 @@ func TestARefusalThatNeverEndsIsOne(t *testing.T) {
 	}
 }
 
+func TestARefusalThatStopsIsOne(t *testing.T) {
+	t.Parallel()
+	s := newScene(t, func(w http.ResponseWriter, r *http.Request) {
+		body(403, `{"detail":"this takes`)(w, r)
+		_ = http.NewResponseController(w).Flush()
+		<-r.Context().Done()
+	}, ok)
+	s.invokeWithin(s.event("Create"), limit)
+	s.want("FAILED", function.RoleARN, "403")
+	s.posts(1)
+}
+
 func TestRetryAfterIsWaitedFor(t *testing.T) {
 	t.Parallel()
 	t.Run("seconds", func(t *testing.T) {

@@ -40,6 +40,18 @@ func raw(answer string) http.HandlerFunc {
 	}
 }
 
+// upgrade switches to another protocol and says nothing in it. net/http leaves
+// such a connection to its caller, without the request's deadline.
+func upgrade(w http.ResponseWriter, r *http.Request) {
+	conn, _, err := w.(http.Hijacker).Hijack()
+	if err != nil {
+		panic(err)
+	}
+	defer func() { _ = conn.Close() }() // the caller has gone by then
+	_, _ = conn.Write([]byte("HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: silence\r\n\r\n"))
+	_, _ = conn.Read(make([]byte, 1)) // until it does
+}
+
 // deaf is the address of a server that takes connections and says nothing.
 func deaf(t *testing.T) string {
 	t.Helper()
@@ -129,6 +141,27 @@ func TestCloudFormationIsToldInTimeWhateverTheEndpointDoes(t *testing.T) {
 			})
 		}
 	}
+}
+
+func TestASwitchOfProtocolsIsARefusal(t *testing.T) {
+	t.Parallel()
+	t.Run("of the endpoint", func(t *testing.T) {
+		t.Parallel()
+		s := newScene(t, upgrade, ok)
+		s.invokeWithin(s.event("Create"), limit)
+		s.want("FAILED", function.RoleARN, "101")
+		s.posts(1)
+	})
+	t.Run("of the server of the answer", func(t *testing.T) {
+		t.Parallel()
+		s := newScene(t, ok, upgrade)
+		if result := s.invokeWithin(s.event("Create"), limit); result.Error == nil {
+			t.Error("the invocation ended well")
+		}
+		if n := len(s.cloudformation.Requests()); n != 1 {
+			t.Errorf("CloudFormation got %d answers, want 1", n)
+		}
+	})
 }
 
 func TestTheEndIsAlsoWhereNobodyWaitsAnyMore(t *testing.T) {
