@@ -197,6 +197,11 @@ func TestTheTimeOfADeadEndpoint(t *testing.T) {
 			29 * time.Second, 51 * time.Second, "FAILED"},
 		"and leaves a third of a short time to the answer": {"Create", hang, func(_, given map[string]any) { given["ServiceTimeout"] = "15" },
 			9 * time.Second, 11 * time.Second, "FAILED"},
+		"a try that hangs is given up after ten seconds": {"Create", func(w http.ResponseWriter, r *http.Request, n int) {
+			if n == 1 {
+				hang(w, r, n)
+			}
+		}, nil, 10 * time.Second, 11 * time.Second, "SUCCESS"},
 		"a refusal is final": {"Create", status(http.StatusForbidden), nil, 0, time.Second, "FAILED"},
 		"a wait beyond the end is not waited": {"Create", func(w http.ResponseWriter, _ *http.Request, _ int) {
 			w.Header().Set("Retry-After", "171")

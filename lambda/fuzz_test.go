@@ -106,9 +106,10 @@ func (s *servers) RoundTrip(r *http.Request) (*http.Response, error) {
 
 func FuzzReason(f *testing.F) {
 	f.Add([]byte(`{"detail":"no such ticket"}`), testExternalID, "arn:aws:iam::111122223333:role/x")
-	f.Add([]byte(`{"detail":"`+strings.Repeat(`\u0001\"é`, 3000)+`"}`), "éé", strings.Repeat("\\", 1000))
-	f.Add([]byte(`{"detail":"abaabbb"}`), "ab", "r")
-	f.Add([]byte("{\"detail\":\"\xff\xfe\xe2\x80\xa8<&>\"}"), "re", "r")
+	f.Add([]byte(`{"detail":"`+strings.Repeat(`\u0001\"é`, 3000)+`"}`), testExternalID, testRole)
+	f.Add([]byte(`{"detail":"x"}`), "éé", strings.Repeat("\\", 1000))
+	f.Add([]byte(`{"detail":"abaabbb"}`), "ab", testRole)
+	f.Add([]byte("{\"detail\":\"\xff\xfe\xe2\x80\xa8<&>\"}"), "re", testRole)
 	slog.SetDefault(slog.New(slog.DiscardHandler))
 	f.Setenv("AWS_ACCESS_KEY_ID", "ASIAIOSFODNN7EXAMPLE")
 	f.Setenv("AWS_SECRET_ACCESS_KEY", "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY")
