@@ -312,6 +312,21 @@ func TestStack(t *testing.T) {
 		})
 	}
 
+	// All that a reviewer's credentials need.
+	t.Run("rights", func(t *testing.T) {
+		t.Parallel()
+		a.launch(t, "reviewed", usual)
+		reviewer, err := a.cloud.User(t.Context(), customer, "reviewer",
+			"cloudformation:DescribeStacks", "cloudformation:DescribeStackResources", "cloudformation:GetTemplate", "lambda:GetFunctionConfiguration",
+			"iam:GetRole", "iam:ListAttachedRolePolicies", "iam:ListRolePolicies", "iam:GetRolePolicy")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if status, said := a.verify(t.Context(), a.cloud.Config(region, reviewer), "reviewed"); status != 0 {
+			t.Errorf("exit status %d, want 0:\n%s", status, said)
+		}
+	})
+
 	t.Run("cannot look", func(t *testing.T) {
 		t.Parallel()
 		a.launch(t, "hidden", usual)
