@@ -175,22 +175,37 @@ func TestRelease(t *testing.T) {
 
 func TestAReleaseIsRefused(t *testing.T) {
 	t.Parallel()
-	root := t.TempDir()
-	checkout(t, root)
-	for _, c := range []struct{ name, file, old, new, says string }{
-		{"a template of other code", template.Path, "S3Key: registration/", "S3Key: registration/0", "run make build"},
-		{"an organization's template of another template", template.OrganizationPath, "/doitmanagement/", "/doitmanagement/0", template.OrganizationPath},
-		{"a version without a word about it", "template/CHANGELOG.md", "## ", "## Before ", "CHANGELOG.md"},
-	} {
-		t.Run(c.name, func(t *testing.T) { // one after the other, in one folder
-			path := filepath.Join(root, c.file)
-			before := read(t, path)
-			write(t, path, bytes.ReplaceAll(before, []byte(c.old), []byte(c.new)))
-			if _, err := release(t.Context(), root); err == nil || !strings.Contains(err.Error(), c.says) {
-				t.Errorf("%v, want %q", err, c.says)
-			}
-			write(t, path, before)
-		})
+	zip := func(program string) code.Zip {
+		sum := sha256.Sum256([]byte(program))
+		return code.Zip{Bytes: []byte(program), Digest: hex.EncodeToString(sum[:]), Version: "1.0.0"}
+	}
+	templates := func(zip code.Zip) (body, organization []byte) {
+		published, err := template.Read()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if body, err = published.Pinned(zip.Pin()); err != nil {
+			t.Fatal(err)
+		}
+		rollout, err := template.ReadOrganization()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if organization, err = template.PinOrganization(rollout.Body, body); err != nil {
+			t.Fatal(err)
+		}
+		return body, organization
+	}
+	body, organization := templates(zip("code"))
+	_, otherOrganization := templates(zip("other code"))
+	if err := pinned(zip("code"), body, organization); err != nil {
+		t.Error(err)
+	}
+	if err := pinned(zip("other code"), body, organization); err == nil || !strings.Contains(err.Error(), "run make build") {
+		t.Errorf("a template of other code: %v", err)
+	}
+	if err := pinned(zip("code"), body, otherOrganization); err == nil || !strings.Contains(err.Error(), template.OrganizationPath) {
+		t.Errorf("an organization's template of another template: %v", err)
 	}
 }
 
