@@ -143,6 +143,30 @@ func TestCloudFormationIsToldInTimeWhateverTheEndpointDoes(t *testing.T) {
 	}
 }
 
+// The function has 128 MB. No answer is worth more than a part of them.
+func TestNoAnswerFillsTheMemory(t *testing.T) {
+	t.Parallel()
+	for name, handler := range map[string]http.HandlerFunc{
+		"head":  raw("HTTP/1.1 403 Forbidden\r\nX: " + strings.Repeat("x", 60<<20)),
+		"body":  body(403, strings.Repeat("x", 60<<20)),
+		"chunk": raw("HTTP/1.1 403 Forbidden\r\nTransfer-Encoding: chunked\r\n\r\n4;" + strings.Repeat("x", 60<<20)),
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := newScene(t, inTurn(handler, later), ok)
+			s.invokeWithin(s.event("Create"), limit)
+			s.want("FAILED", function.RoleARN)
+			_, peak, err := s.process.Memory()
+			if err != nil {
+				t.Fatal(err)
+			}
+			if peak > 24<<20 {
+				t.Errorf("the process has taken %d MiB", peak>>20)
+			}
+		})
+	}
+}
+
 func TestASwitchOfProtocolsIsARefusal(t *testing.T) {
 	t.Parallel()
 	t.Run("of the endpoint", func(t *testing.T) {
