@@ -38,37 +38,44 @@ var toCloudFormation = recipient{"CloudFormation", http.MethodPut, 3 * time.Seco
 // pass ctx's deadline: then it fails at once, with the last failure.
 func (f *function) deliver(ctx context.Context, log *slog.Logger, to recipient, u *url.URL, body []byte,
 	header func() (http.Header, error)) (refused int, err error) {
-	for attempt := 1; ; attempt++ {
+	for attempt, steps := 1, 0; ; attempt, steps = attempt+1, steps+1 {
 		start := time.Now()
-		h, err := header()
-		if err != nil {
-			return 0, err
+		h, herr := header()
+		if herr != nil {
+			return 0, herr
 		}
 		h.Set("User-Agent", "doit-aws-ro-access/"+strings.TrimSpace(version))
-		status, wait, err := f.try(ctx, to, &http.Request{
+		status, wait, failed := f.try(ctx, to, &http.Request{
 			Method: to.method, URL: u, Header: h, Body: io.NopCloser(bytes.NewReader(body)), ContentLength: int64(len(body)),
 		})
-		if err == nil {
+		if failed == nil {
 			return 0, nil
 		}
-		log.Warn("try failed", "to", to.name, "attempt", attempt, "status", status, "error", err.Error(), "duration", time.Since(start).Seconds())
-		err = fmt.Errorf("%s: %w", to.name, err)
+		log.Warn("try failed", "to", to.name, "attempt", attempt, "status", status, "error", failed.Error(), "duration", time.Since(start).Seconds())
+		if ctx.Err() == nil || err == nil { // of a try that the end cut short, what was said before it tells more
+			err = fmt.Errorf("%s: %w", to.name, failed)
+		}
 		if status != 0 && !to.again(status) {
 			return status, err
 		}
-		// Exponential backoff from 200 ms, with full jitter, after what the answer asks for.
-		// https://aws.amazon.com/blogs/architecture/exponential-backoff-and-jitter/
-		wait += rand.N(min(200*time.Millisecond<<min(attempt-1, 10), to.longest)) // #nosec G404 -- it guards nothing
-		if end, _ := ctx.Deadline(); time.Now().Add(wait).After(end) {
+		// Exponential backoff from 200 ms, with full jitter, after what the answer asks for. It grows faster where too many try
+		// already, and stays below a fifth of the time left: else latecomers overtake those who have waited long, until they fail.
+		// https://aws.amazon.com/blogs/architecture/exponential-backoff-and-jitter/, and storm_test.go.
+		end, _ := ctx.Deadline()
+		fifth := max((time.Until(end)-wait)/5, 200*time.Millisecond)
+		wait += rand.N(min(200*time.Millisecond<<min(steps, 10), to.longest, fifth)) // #nosec G404 -- it guards nothing
+		if time.Now().Add(wait).After(end) {
 			return 0, fmt.Errorf("%w (try %d, the last)", err, attempt)
 		}
 		time.Sleep(wait)
+		if status == http.StatusTooManyRequests {
+			steps++
+		}
 	}
 }
 
-// try sends one request. An answer other than 2xx is an error, with the
-// detail of its problem document (RFC 9457), if it has one in 64 KiB, and the
-// wait that it asks for. RoundTrip, unlike a client, follows no redirect.
+// try sends one request. An answer other than 2xx is an error, with the detail of its problem document (RFC 9457), if
+// it has one in 64 KiB, and the wait that it asks for. RoundTrip, unlike a client, follows no redirect.
 func (f *function) try(ctx context.Context, to recipient, req *http.Request) (status int, wait time.Duration, err error) {
 	ctx, cancel := context.WithTimeout(ctx, to.limit)
 	defer cancel()
@@ -83,9 +90,11 @@ func (f *function) try(ctx context.Context, to recipient, req *http.Request) (st
 		return status, 0, nil
 	}
 	var problem properties
-	b, _ := io.ReadAll(io.LimitReader(resp.Body, 64<<10)) // what cannot be read or parsed has no detail
-	_ = json.Unmarshal(b, &problem)
-	text := fmt.Sprintf("answered %d %s: %s", status, http.StatusText(status), problem.text("detail"))
+	if status >= 300 { // the body of 101 is a connection, which no deadline ends
+		b, _ := io.ReadAll(io.LimitReader(resp.Body, 64<<10)) // what cannot be read or parsed has no detail
+		_ = json.Unmarshal(b, &problem)
+	}
+	text := fmt.Sprintf("answered %d %s: %.4000s", status, http.StatusText(status), problem.text("detail"))
 	return status, retryAfter(resp.Header.Get("Retry-After")), errors.New(strings.TrimRight(text, ": "))
 }
 

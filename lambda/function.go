@@ -38,7 +38,6 @@ func (f *function) Invoke(ctx context.Context, payload []byte) (_ []byte, err er
 	workEnd, answerEnd := deadlines(ctx, ev)
 	log := slog.With("requestType", ev.text("RequestType"))
 	r, failed, trouble := f.work(ctx, workEnd, log, ev)
-
 	a := answer{Status: "SUCCESS", PhysicalResourceId: physicalResourceID(ev, r.RoleArn, failed),
 		StackId: ev.text("StackId"), RequestId: ev.text("RequestId"), LogicalResourceId: ev.text("LogicalResourceId")}
 	level, text := slog.LevelInfo, ""
