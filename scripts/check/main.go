@@ -32,6 +32,7 @@ type check struct {
 
 func main() {
 	fuzz := flag.Duration("fuzz", 0, "fuzz each target for so long, and do nothing else")
+	known := flag.Bool("vulnerabilities", false, "ask the Go vulnerability database about the function, and do nothing else")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
@@ -40,7 +41,7 @@ func main() {
 		fmt.Fprintln(os.Stderr, "check:", err)
 		os.Exit(2)
 	}
-	if failed := runAll(ctx, checks(root, *fuzz)); failed > 0 {
+	if failed := runAll(ctx, checks(root, *fuzz, *known)); failed > 0 {
 		stop()
 		os.Exit(1)
 	}
@@ -75,7 +76,7 @@ func runAll(ctx context.Context, checks []check) (failed int) {
 	return len(broken)
 }
 
-func checks(root string, fuzz time.Duration) []check {
+func checks(root string, fuzz time.Duration, known bool) []check {
 	scripts := filepath.Join(root, "scripts")
 	both := func(args ...string) func(context.Context, io.Writer) error {
 		return func(ctx context.Context, out io.Writer) error {
@@ -91,6 +92,9 @@ func checks(root string, fuzz time.Duration) []check {
 		return []check{{"fuzzing for " + fuzz.String() + " a target", func(ctx context.Context, out io.Writer) error {
 			return fuzzAll(ctx, root, fuzz, out)
 		}}}
+	}
+	if known {
+		return []check{{"known vulnerabilities", func(ctx context.Context, out io.Writer) error { return vulnerabilities(ctx, root, out) }}}
 	}
 	return []check{
 		{"gofmt", func(ctx context.Context, _ io.Writer) error {
