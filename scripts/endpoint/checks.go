@@ -100,14 +100,13 @@ func (e *endpoint) register(r *http.Request) (ev event, err error) {
 		return ev, refused.saying(e.refuse)
 	case ev.saying().ended(ev.at): // ending access never waits
 		return e.take(r.Context(), ev, seen, "not looked at, the access has ended")
+	case tooEarly:
+		return ev, roleNotAssumable
 	case e.role == nil:
 		return e.take(r.Context(), ev, seen, "not looked at, as the operator wishes")
 	}
 
 	// The role.
-	if tooEarly {
-		return ev, roleNotAssumable
-	}
 	if err := e.role.verify(r.Context(), ev.registration, e.roleLimit); err != nil {
 		return ev, otherwise(roleUnverifiable, err)
 	}

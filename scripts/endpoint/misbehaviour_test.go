@@ -103,6 +103,16 @@ func TestEarlyIsForAWhileAfterARoleIsFirstNamed(t *testing.T) {
 	r.expect(t, r.newCall(somebody, "Create", map[string]any{"roleArn": roleArn + "2"}), roleNotAssumable)
 }
 
+func TestEarlyDoesNotDependOnLookingAtTheRole(t *testing.T) {
+	t.Parallel()
+	r, sts := startScripted(t, scripted{}, []string{"-early", "60", "-verify-role=false"})
+	r.expect(t, r.newCall(somebody, "Create", nil), roleNotAssumable)
+	r.expect(t, r.newCall(somebody, "Create", map[string]any{"access": "dismissed"}), nil)
+	if tried := sts.trust.Load(); tried != 0 {
+		t.Errorf("the role was tried %d times", tried)
+	}
+}
+
 func TestABadProofDoesNotNameARole(t *testing.T) {
 	t.Parallel()
 	r, _ := startScripted(t, scripted{}, []string{"-early", "0.3"})
