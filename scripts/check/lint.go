@@ -15,7 +15,7 @@ func lint(ctx context.Context, root string) error {
 	}
 	defer func() { _ = os.RemoveAll(dir) }() // a leftover does no harm
 	scripts, program := filepath.Join(root, "scripts"), filepath.Join(dir, "lint")
-	if err := quietly(ctx, scripts, "go", "build", "-o", program, "./lint"); err != nil {
+	if err := quietly(ctx, scripts, "go", "build", "-race=false", "-tags=lint", "-o", program, "./lint"); err != nil {
 		return err
 	}
 	for _, module := range []string{root, scripts} {
