@@ -140,7 +140,7 @@ func build(ctx context.Context, name, venv, requirements string, out io.Writer) 
 			say(out, "  "+release)
 		}
 	}
-	if err := pip.Wait(); err != nil {
+	if err := errors.Join(lines.Err(), pip.Wait()); err != nil {
 		if ctx.Err() != nil {
 			return fmt.Errorf("install %s: %w", name, ctx.Err())
 		}
