@@ -52,7 +52,7 @@ func (f *function) deliver(ctx context.Context, log *slog.Logger, to recipient, 
 			return 0, nil
 		}
 		log.Warn("try failed", "to", to.name, "attempt", attempt, "status", status, "error", failed.Error(), "duration", time.Since(start).Seconds())
-		if ctx.Err() == nil || err == nil { // of a try that the end cut short, what was said before it tells more
+		if ctx.Err() == nil || err == nil || status != 0 { // what was said before tells more than a try that the end cut short
 			err = fmt.Errorf("%s: %w", to.name, failed)
 		}
 		if status != 0 && !to.again(status) {
