@@ -132,15 +132,12 @@ func checks(root string, fuzz time.Duration, known bool) []check {
 		{"go test -race, the function", func(ctx context.Context, out io.Writer) error {
 			return loudly(ctx, root, out, "go", "test", "-vet=off", "./...")
 		}},
-		{"go test -race, its zip as a process, the endpoint, the programs, and stacks in the emulator", func(ctx context.Context, out io.Writer) error {
+		{"go test -race, its zip as a process, the endpoint, the programs, and a grant's whole life in the emulator", func(ctx context.Context, out io.Writer) error {
 			// -count=1: the tests read files of the other module, of which Go's cache does not know.
 			return loudly(ctx, scripts, out, "go", "test", "-vet=off", "-count=1", "./...")
 		}},
 		{"schemathesis, on the contract and the endpoint", func(ctx context.Context, out io.Writer) error {
 			return quietly(ctx, scripts, "go", "run", "./schemathesis")
-		}},
-		{"a grant's whole life in the emulator", func(ctx context.Context, out io.Writer) error {
-			return quietly(ctx, scripts, "go", "run", "./demo")
 		}},
 	}
 }
