@@ -6,7 +6,6 @@
 package main
 
 import (
-	"bytes"
 	"flag"
 	"fmt"
 	"os"
@@ -34,27 +33,14 @@ func run(check bool) error {
 	if err != nil {
 		return err
 	}
-	current, err := template.Read()
+	pinned, organization, changed, err := template.BothPinned(zip.Pin())
 	if err != nil {
 		return err
 	}
-	pinned, err := current.Pinned(zip.Pin())
-	if err != nil {
-		return err
-	}
-	organization, err := os.ReadFile(filepath.Join(root, template.OrganizationPath)) // #nosec G304 -- the repository's own file
-	if err != nil {
-		return err
-	}
-	rollout, err := template.PinOrganization(organization, pinned)
-	if err != nil {
-		return err
-	}
-	same := bytes.Equal(pinned, current.Body) && bytes.Equal(rollout, organization)
-	fmt.Printf("zip         %d bytes, SHA-256 %s\n", len(zip.Bytes), zip.Digest)
+	fmt.Printf("zip         %d bytes, SHA-256 %s\n", len(zip.Bytes), zip.Digest())
 	if check {
-		if !same {
-			return fmt.Errorf("the committed templates name %+v, this commit builds %+v: run make build and commit template/", current.Pin, zip.Pin())
+		if changed {
+			return fmt.Errorf("the committed templates do not name what this commit builds, %+v: run make build and commit template/", zip.Pin())
 		}
 		fmt.Println("templates   name exactly this zip")
 		return nil
@@ -66,14 +52,14 @@ func run(check bool) error {
 		return err
 	}
 	fmt.Println("dist        dist/registration.zip written")
-	if same {
+	if !changed {
 		fmt.Println("templates   name exactly this zip already")
 		return nil
 	}
 	if err := os.WriteFile(filepath.Join(root, template.Path), pinned, 0o600); err != nil {
 		return err
 	}
-	if err := os.WriteFile(filepath.Join(root, template.OrganizationPath), rollout, 0o600); err != nil { // #nosec G703 -- the repository's own file
+	if err := os.WriteFile(filepath.Join(root, template.OrganizationPath), organization, 0o600); err != nil { // #nosec G703 -- the repository's own file
 		return err
 	}
 	fmt.Println("templates   name this zip now: commit template/")

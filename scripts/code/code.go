@@ -7,7 +7,6 @@ import (
 	"bytes"
 	"crypto/sha256"
 	"encoding/base64"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"os"
@@ -24,16 +23,18 @@ import (
 // Zip is the function as it is uploaded.
 type Zip struct {
 	Bytes   []byte
-	Digest  string // lower-case hex SHA-256
 	Version string
 }
+
+// Digest is the zip's SHA-256, in lower-case hex.
+func (z Zip) Digest() string { return template.Digest(z.Bytes) }
 
 // Pin is what the template says of the zip. The key is made from the digest,
 // so that another zip never takes its place.
 func (z Zip) Pin() template.Pin {
 	sum := sha256.Sum256(z.Bytes)
 	return template.Pin{
-		Key:        "registration/" + z.Digest + ".zip",
+		Key:        "registration/" + z.Digest() + ".zip",
 		CodeSha256: base64.StdEncoding.EncodeToString(sum[:]),
 		Version:    z.Version,
 	}
@@ -64,8 +65,7 @@ func Build(root string) (Zip, error) {
 	if err != nil {
 		return Zip{}, err
 	}
-	sum := sha256.Sum256(packed)
-	return Zip{Bytes: packed, Digest: hex.EncodeToString(sum[:]), Version: strings.TrimSpace(string(version))}, nil
+	return Zip{Bytes: packed, Version: strings.TrimSpace(string(version))}, nil
 }
 
 // Compile builds pkg of the module in dir for Lambda's x86_64. The toolchain is

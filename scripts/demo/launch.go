@@ -20,7 +20,7 @@ func (g *grant) launch(ctx context.Context) error {
 	}
 	g.says(customer, "%s, as published, into account %s, region %s", template.Path, g.account, g.customer.Region)
 	if g.world != nil {
-		g.check(customer, g.world.zip.Pin() == g.template.Pin, "the zip built here is the one that it names", g.world.zip.Digest[:16]+"…")
+		g.check(customer, g.world.zip.Pin() == g.template.Pin, "the zip built here is the one that it names", g.world.zip.Digest()[:16]+"…")
 	}
 	for _, name := range []string{"TicketId", "RegistrationEndpoint"} {
 		if value, ok := set[name]; ok {

@@ -109,7 +109,7 @@ func start(ctx context.Context, python, roots string) (_ *Cloud, err error) {
 	cloud.built = sync.OnceValues(cloud.buildEndpoint)
 	context.AfterFunc(ctx, cloud.stop)
 	if err := cloud.ready(ctx); err != nil {
-		err = fmt.Errorf("start MiniStack: %w: %s", err, lastLine([]byte(cloud.Log())))
+		err = fmt.Errorf("start MiniStack: %w: %s", err, venv.LastLine([]byte(cloud.Log())))
 		cloud.Stop()
 		return nil, err
 	}
@@ -208,9 +208,4 @@ func (c *Cloud) Config(region string, as aws.Credentials) aws.Config {
 		Credentials:  credentials.StaticCredentialsProvider{Value: as},
 		HTTPClient:   wholebody.Client{Client: &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 8}}},
 	}
-}
-
-func lastLine(output []byte) string {
-	lines := strings.Split(strings.TrimSpace(string(output)), "\n")
-	return strings.TrimSpace(lines[len(lines)-1])
 }

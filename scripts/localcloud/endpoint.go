@@ -17,6 +17,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 
 	"github.com/doitintl/aws-ro-access/scripts/template"
+	"github.com/doitintl/aws-ro-access/scripts/venv"
 )
 
 // Endpoint is DoiT's registration endpoint, the reference one, which asks this
@@ -63,7 +64,7 @@ func (c *Cloud) buildEndpoint() (program string, err error) {
 	build := exec.Command("go", "build", "-o", program, "./endpoint") // #nosec G204 -- a program of this checkout
 	build.Dir = filepath.Join(root, "scripts")
 	if output, err := build.CombinedOutput(); err != nil {
-		return "", fmt.Errorf("build the reference endpoint: %w: %s", err, lastLine(output))
+		return "", fmt.Errorf("build the reference endpoint: %w: %s", err, venv.LastLine(output))
 	}
 	return program, nil
 }
@@ -111,7 +112,7 @@ func (c *Cloud) StartEndpoint(ctx context.Context, as aws.Credentials, certFile,
 	go func() { _ = endpoint.Wait() }() // killed in the end, always
 	if e.URL == "" || e.admin == "" {
 		said, err := os.ReadFile(log.Name())
-		return nil, errors.Join(fmt.Errorf("the reference endpoint did not start: %s", lastLine(said)), err)
+		return nil, errors.Join(fmt.Errorf("the reference endpoint did not start: %s", venv.LastLine(said)), err)
 	}
 	return e, nil
 }

@@ -175,23 +175,10 @@ func TestRelease(t *testing.T) {
 
 func TestAReleaseIsRefused(t *testing.T) {
 	t.Parallel()
-	zip := func(program string) code.Zip {
-		sum := sha256.Sum256([]byte(program))
-		return code.Zip{Bytes: []byte(program), Digest: hex.EncodeToString(sum[:]), Version: "1.0.0"}
-	}
+	zip := func(program string) code.Zip { return code.Zip{Bytes: []byte(program), Version: "1.0.0"} }
 	templates := func(zip code.Zip) (body, organization []byte) {
-		published, err := template.Read()
+		body, organization, _, err := template.BothPinned(zip.Pin())
 		if err != nil {
-			t.Fatal(err)
-		}
-		if body, err = published.Pinned(zip.Pin()); err != nil {
-			t.Fatal(err)
-		}
-		rollout, err := template.ReadOrganization()
-		if err != nil {
-			t.Fatal(err)
-		}
-		if organization, err = template.PinOrganization(rollout.Body, body); err != nil {
 			t.Fatal(err)
 		}
 		return body, organization

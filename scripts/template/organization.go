@@ -19,6 +19,26 @@ func PinOrganization(organizationBody, doitmanagementBody []byte) ([]byte, error
 	return launched.ReplaceAllLiteral(organizationBody, []byte(URL(Path, doitmanagementBody))), nil
 }
 
+// BothPinned returns the repository's two templates with the pin in them, and
+// whether that changes either.
+func BothPinned(pin Pin) (body, organization []byte, changed bool, err error) {
+	current, err := Read()
+	if err != nil {
+		return nil, nil, false, err
+	}
+	rollout, err := ReadOrganization()
+	if err != nil {
+		return nil, nil, false, err
+	}
+	if body, err = current.Pinned(pin); err != nil {
+		return nil, nil, false, err
+	}
+	if organization, err = PinOrganization(rollout.Body, body); err != nil {
+		return nil, nil, false, err
+	}
+	return body, organization, !bytes.Equal(body, current.Body) || !bytes.Equal(organization, rollout.Body), nil
+}
+
 // CheckOrganization fails unless the organization's template launches exactly
 // the account's template that is given.
 func CheckOrganization(organizationBody, doitmanagementBody []byte) error {

@@ -117,7 +117,7 @@ func build(ctx context.Context, name, venv, requirements string, out io.Writer) 
 	}
 	make := exec.CommandContext(ctx, python, "-m", "venv", venv) // #nosec G204 -- python3 of the PATH
 	if output, err := make.CombinedOutput(); err != nil {
-		return fmt.Errorf("python3 could not make a virtual environment: %w: %s", err, lastLine(output))
+		return fmt.Errorf("python3 could not make a virtual environment: %w: %s", err, LastLine(output))
 	}
 	// Wheels only: nothing that is downloaded runs during the installation.
 	// --require-hashes: and it is what was reviewed.
@@ -144,7 +144,7 @@ func build(ctx context.Context, name, venv, requirements string, out io.Writer) 
 		if ctx.Err() != nil {
 			return fmt.Errorf("install %s: %w", name, ctx.Err())
 		}
-		return fmt.Errorf("pip could not install %s; the first time it needs the network: %s", name, lastLine(stderr.Bytes()))
+		return fmt.Errorf("pip could not install %s; the first time it needs the network: %s", name, LastLine(stderr.Bytes()))
 	}
 	say(out, fmt.Sprintf("  installed in %.0f s", time.Since(started).Seconds()))
 	return nil
@@ -171,7 +171,8 @@ func findPython(ctx context.Context) (string, error) {
 	return python, nil
 }
 
-func lastLine(output []byte) string {
+// LastLine is what a command that failed said last.
+func LastLine(output []byte) string {
 	lines := strings.Split(strings.TrimSpace(string(output)), "\n")
 	return strings.TrimSpace(lines[len(lines)-1])
 }

@@ -64,8 +64,8 @@ func compareBuild(r *report, zip code.Zip, body, organization []byte) error {
 		return err
 	}
 	digest := strings.TrimSuffix(filepath.Base(pin.Key), ".zip")
-	r.compare("zip", fmt.Sprintf("SHA-256 %s, %d bytes, built here with %s", zip.Digest, len(zip.Bytes), runtime.Version()),
-		unless(zip.Digest == digest, "the build gives SHA-256 %s, the template names %s", zip.Digest, digest))
+	r.compare("zip", fmt.Sprintf("SHA-256 %s, %d bytes, built here with %s", zip.Digest(), len(zip.Bytes), runtime.Version()),
+		unless(zip.Digest() == digest, "the build gives SHA-256 %s, the template names %s", zip.Digest(), digest))
 	r.compare("key", pin.Key, unless(built.Key == pin.Key, "the build gives %s, the template names %s", built.Key, pin.Key))
 	r.compare("CodeSha256", pin.CodeSha256, unless(built.CodeSha256 == pin.CodeSha256, "the build gives %s, the template names %s", built.CodeSha256, pin.CodeSha256))
 	r.compare("template", fmt.Sprintf("SHA-256 %s, version %s", template.Digest(body), pin.Version),

@@ -1,8 +1,6 @@
 package main
 
 import (
-	"crypto/sha256"
-	"encoding/hex"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -14,25 +12,14 @@ import (
 )
 
 func aZip(program string) code.Zip {
-	sum := sha256.Sum256([]byte(program))
-	return code.Zip{Bytes: []byte(program), Digest: hex.EncodeToString(sum[:]), Version: "1.0.0"}
+	return code.Zip{Bytes: []byte(program), Version: "1.0.0"}
 }
 
 // committed are both templates, with the pin that the zip gives.
 func committed(t *testing.T, zip code.Zip) (body, organization []byte) {
 	t.Helper()
-	published, err := template.Read()
+	body, organization, _, err := template.BothPinned(zip.Pin())
 	if err != nil {
-		t.Fatal(err)
-	}
-	if body, err = published.Pinned(zip.Pin()); err != nil {
-		t.Fatal(err)
-	}
-	rollout, err := template.ReadOrganization()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if organization, err = template.PinOrganization(rollout.Body, body); err != nil {
 		t.Fatal(err)
 	}
 	return body, organization
