@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
-	"log/slog"
 	"net/http"
 	"strconv"
 	"strings"
@@ -13,17 +12,16 @@ import (
 // unregistered is the physical resource ID where no role is known: its Delete has nothing to do.
 const unregistered = "unregistered"
 
-// answer is a custom resource response. It has no Data: nothing in a stack
-// may depend on what DoiT's endpoint says.
+// answer is a custom resource response. It has no Data: nothing in a stack may depend on what DoiT's endpoint says.
 // https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/crpg-ref-responses.html
 type answer struct {
 	Status, PhysicalResourceId, StackId, RequestId, LogicalResourceId string
 	Reason                                                            string `json:",omitempty"`
 }
 
-// send puts the answer to the event's ResponseURL, with the same bytes at
-// every try and without a Content-Type, for which the URL is not signed.
-func (f *function) send(ctx context.Context, log *slog.Logger, ev event, a answer) error {
+// send puts the answer to the event's ResponseURL, with the same bytes at every try and without a Content-Type, for
+// which the URL is not signed.
+func (f *function) send(ctx context.Context, log logger, ev event, a answer) error {
 	_, err := f.deliver(ctx, log, toCloudFormation, ev.responseURL, a.encode(), func() (http.Header, error) { return http.Header{}, nil })
 	return err
 }
@@ -40,7 +38,7 @@ func (a answer) encode() []byte {
 	}
 }
 
-// marshal is json.Marshal without HTML escaping, of a struct of text, which never fails.
+// marshal is json.Marshal without HTML escaping, of text and numbers, which never fails.
 func marshal(v any) []byte {
 	var b bytes.Buffer
 	encoder := json.NewEncoder(&b)
@@ -51,10 +49,6 @@ func marshal(v any) []byte {
 
 // printable takes out of a text what a console does not show in a line.
 func printable(text string) string {
-	return strings.Map(func(r rune) rune {
-		if strconv.IsPrint(r) {
-			return r
-		}
-		return -1
-	}, strings.ReplaceAll(text, "\n", "; "))
+	line := strings.ReplaceAll(text, "\n", "; ")
+	return strings.Join(strings.FieldsFunc(line, func(r rune) bool { return !strconv.IsPrint(r) }), "")
 }

@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"log/slog"
 	"math/rand/v2"
 	"net/http"
 	"net/url"
@@ -33,10 +32,9 @@ var toCloudFormation = recipient{"CloudFormation", http.MethodPut, 3 * time.Seco
 	return status == 408 || status == 429 || status >= 500
 }, false}
 
-// deliver sends body, with a new header at every try, until it is taken (no
-// error), refused for good (the status, and an error), or the next wait would
-// pass ctx's deadline: then it fails at once, with the last failure.
-func (f *function) deliver(ctx context.Context, log *slog.Logger, to recipient, u *url.URL, body []byte,
+// deliver sends body, with a new header at every try, until it is taken (no error), refused for good (the status, and
+// an error), or the next wait would pass ctx's deadline: then it fails at once, with the last failure.
+func (f *function) deliver(ctx context.Context, log logger, to recipient, u *url.URL, body []byte,
 	header func() (http.Header, error)) (refused int, err error) {
 	for attempt, steps := 1, 0; ; attempt, steps = attempt+1, steps+1 {
 		start := time.Now()
@@ -51,7 +49,8 @@ func (f *function) deliver(ctx context.Context, log *slog.Logger, to recipient, 
 		if failed == nil {
 			return 0, nil
 		}
-		log.Warn("try failed", "to", to.name, "attempt", attempt, "status", status, "error", failed.Error(), "duration", time.Since(start).Seconds())
+		log.line("WARN", "try failed", fields{"to": to.name, "attempt": attempt, "status": status, "error": failed.Error(),
+			"duration": time.Since(start).Seconds()})
 		if ctx.Err() == nil || err == nil || status != 0 { // what was said before tells more than a try that the end cut short
 			err = fmt.Errorf("%s: %w", to.name, failed)
 		}
@@ -91,8 +90,7 @@ func (f *function) try(ctx context.Context, to recipient, req *http.Request) (st
 	}
 	var problem properties
 	if status >= 300 { // the body of 101 is a connection, which no deadline ends
-		b, _ := io.ReadAll(io.LimitReader(resp.Body, 64<<10)) // what cannot be read or parsed has no detail
-		_ = json.Unmarshal(b, &problem)
+		_ = json.NewDecoder(io.LimitReader(resp.Body, 64<<10)).Decode(&problem) // what cannot be read has no detail
 	}
 	text := fmt.Sprintf("answered %d %s: %.4000s", status, http.StatusText(status), problem.text("detail"))
 	return status, retryAfter(resp.Header.Get("Retry-After")), errors.New(strings.TrimRight(text, ": "))
@@ -104,8 +102,6 @@ func retryAfter(value string) time.Duration {
 		n, _ := strconv.ParseUint(value, 10, 31) // the most of 31 bits, where it is more
 		return time.Duration(n) * time.Second    // #nosec G115 -- of 31 bits
 	}
-	if at, err := http.ParseTime(value); err == nil {
-		return max(time.Until(at), 0)
-	}
-	return 0
+	at, _ := http.ParseTime(value) // nonsense is long past
+	return max(time.Until(at), 0)
 }

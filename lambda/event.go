@@ -11,8 +11,8 @@ import (
 	"time"
 )
 
-// properties are a JSON object as it came. A map matches names exactly, where
-// a struct would let "rolearn" override "RoleArn".
+// properties are a JSON object as it came. A map matches names exactly, where a struct would let "rolearn" override
+// "RoleArn".
 type properties map[string]json.RawMessage
 
 // text returns a member that is text, and "" for any other.
@@ -48,8 +48,8 @@ func (ev event) endsAccess() bool {
 	return ev.text("RequestType") == "Delete" || ev.text("RequestType") == "Update" && ev.given.text("Access") == dismissed
 }
 
-// parseResponseURL returns a URL whose path and query go out byte for byte as
-// given, since they are signed. No error shows it: whoever has it can answer.
+// parseResponseURL returns a URL whose path and query go out byte for byte as given, since they are signed. No error
+// shows it: whoever has it can answer.
 func parseResponseURL(raw string) (*url.URL, error) {
 	u, err := url.Parse(raw)
 	if err != nil {
@@ -59,9 +59,7 @@ func parseResponseURL(raw string) (*url.URL, error) {
 	plain := u.Scheme == "http" && (ip.IsLoopback() || u.Hostname() == "localhost")
 	_, target, found := strings.Cut(raw, "://"+u.Host)
 	target, _, _ = strings.Cut(target, "#")
-	if !strings.HasPrefix(target, "/") {
-		target = "/" + target
-	}
+	target = "/" + strings.TrimPrefix(target, "/")
 	if u.RequestURI() != target {
 		u.Opaque = target // which net/http writes as it is
 	}
@@ -71,8 +69,7 @@ func parseResponseURL(raw string) (*url.URL, error) {
 	return u, nil
 }
 
-// issuedAt is when CloudFormation signed the ResponseURL, and so issued the
-// request; zero where the URL does not say.
+// issuedAt is when CloudFormation signed the ResponseURL, and so issued the request; zero where the URL does not say.
 // https://docs.aws.amazon.com/AmazonS3/latest/API/sigv4-query-string-auth.html
 func (ev event) issuedAt() time.Time {
 	const layout = "20060102T150405Z"
@@ -83,8 +80,8 @@ func (ev event) issuedAt() time.Time {
 	return time.Time{}
 }
 
-// waitsUntil is when the ResponseURL runs out, or CloudFormation gives the
-// resource up, after which nobody waits; in a distant future if neither is known.
+// waitsUntil is when the ResponseURL runs out, or CloudFormation gives the resource up, after which nobody waits; in a
+// distant future if neither is known.
 func (ev event) waitsUntil() time.Time {
 	until, issued, query := time.Unix(1<<40, 0), ev.issuedAt(), ev.responseURL.Query()
 	limit := func(from time.Time, seconds string, most uint64) {

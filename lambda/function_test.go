@@ -5,7 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"io"
-	"log/slog"
+	"log"
 	"net"
 	"net/http"
 	"net/url"
@@ -51,16 +51,12 @@ func play(t *testing.T, test func(*scene)) {
 		taken := func(w http.ResponseWriter, _ *http.Request, _ int) { w.WriteHeader(http.StatusOK) }
 		s.endpoint, s.cloudFormation = taken, taken
 		connections := make(listener)
-		server := &http.Server{Handler: http.HandlerFunc(s.serve), ErrorLog: slog.NewLogLogger(slog.DiscardHandler, 0)} // #nosec G112 -- a test's
+		server := &http.Server{Handler: http.HandlerFunc(s.serve), ErrorLog: log.New(io.Discard, "", 0)} // #nosec G112 -- a test's
 		go func() { _ = server.Serve(connections) }()
 		defer func() { _ = server.Close() }()
-		withheld := new(secrets)
-		before := slog.Default()
-		startLog(&s.log, "INFO", withheld)
-		defer slog.SetDefault(before)
 		s.f = &function{
 			endpoint: "https://endpoint.test/v1/registrations",
-			withheld: withheld,
+			log:      newLogger(&s.log, "INFO"),
 			transport: &http.Transport{DisableKeepAlives: true, DialTLSContext: func(context.Context, string, string) (net.Conn, error) {
 				ours, theirs := net.Pipe()
 				connections <- theirs

@@ -5,7 +5,6 @@ import (
 	"context"
 	"encoding/json"
 	"io"
-	"log/slog"
 	"net/http"
 	"regexp"
 	"strings"
@@ -110,13 +109,12 @@ func FuzzReason(f *testing.F) {
 	f.Add([]byte(`{"detail":"x"}`), "éé", strings.Repeat("\\", 1000))
 	f.Add([]byte(`{"detail":"abaabbb"}`), "ab", testRole)
 	f.Add([]byte("{\"detail\":\"\xff\xfe\xe2\x80\xa8<&>\"}"), "re", testRole)
-	slog.SetDefault(slog.New(slog.DiscardHandler))
 	f.Setenv("AWS_ACCESS_KEY_ID", "ASIAIOSFODNN7EXAMPLE")
 	f.Setenv("AWS_SECRET_ACCESS_KEY", "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY")
 	f.Setenv("AWS_SESSION_TOKEN", "token+of/the=function")
 	f.Fuzz(func(t *testing.T, problem []byte, externalID, roleArn string) {
 		s := &servers{status: http.StatusForbidden, body: problem}
-		function := &function{endpoint: "https://endpoint.test/v1/registrations", transport: s, withheld: new(secrets)}
+		function := &function{endpoint: "https://endpoint.test/v1/registrations", transport: s, log: newLogger(io.Discard, "INFO")}
 		payload, err := json.Marshal(map[string]any{
 			"RequestType": "Create", "RequestId": "r", "StackId": testStack, "LogicalResourceId": "l", "ResponseURL": "https://answer.test/",
 			"ResourceProperties": map[string]string{"RoleArn": roleArn, "ExternalId": externalID},

@@ -1,12 +1,12 @@
-// Command lambda is the function behind the custom resource Registration of
-// template/doitmanagement.yaml: it tells DoiT's registration endpoint of the
-// stack's SupportRole, and CloudFormation how that went. One event takes one
-// road, which function.go shows: decode, check, register, answer.
+// Command lambda is the function behind the custom resource Registration of template/doitmanagement.yaml: it tells
+// DoiT's registration endpoint of the stack's SupportRole, and CloudFormation how that went. One event takes one road,
+// which function.go shows: decode, check, register, answer.
 package main
 
 import (
 	"crypto/tls"
 	_ "embed"
+	"log"
 	"net/http"
 	"os"
 
@@ -17,11 +17,12 @@ import (
 var version string
 
 func main() {
-	withheld := new(secrets)
-	startLog(os.Stderr, os.Getenv("AWS_LAMBDA_LOG_LEVEL"), withheld)
+	lines := newLogger(os.Stderr, os.Getenv("AWS_LAMBDA_LOG_LEVEL"))
+	log.SetFlags(0)
+	log.SetOutput(lines) // of aws-lambda-go and net/http
 	lambda.Start(&function{
 		endpoint: os.Getenv("REGISTRATION_ENDPOINT"),
-		withheld: withheld,
+		log:      lines,
 		// Used as it is: a Client follows redirects, sends the presigned URL on as Referer, and shows it in its errors.
 		// Nothing is kept alive, since Lambda freezes the process between events.
 		transport: &http.Transport{

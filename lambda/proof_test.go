@@ -34,7 +34,7 @@ func TestProofIsTheGoldenVector(t *testing.T) {
 	t.Setenv("AWS_SESSION_TOKEN", golden.SessionToken)
 	synctest.Test(t, func(t *testing.T) {
 		time.Sleep(time.Until(golden.Time))
-		f := &function{withheld: new(secrets)}
+		f := &function{log: newLogger(os.Stderr, "INFO")}
 		got, err := f.prove(t.Context(), stack{partition: "aws", region: golden.Region}, golden.Audience, golden.BodySha256)
 		if err != nil {
 			t.Fatal(err)

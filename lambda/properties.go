@@ -25,8 +25,8 @@ const (
 	letters   = lower + "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 )
 
-// consists checks for a text of least to most characters, all of set. Regular
-// expressions would cost a tenth of the start, and 100 KB of the zip.
+// consists checks for a text of least to most characters, all of set. Regular expressions would cost a tenth of the
+// start, and 100 KB of the zip.
 func consists(least, most int, set string) func(string) bool {
 	return func(s string) bool { return len(s) >= least && len(s) <= most && strings.Trim(s, set) == "" }
 }
@@ -43,36 +43,34 @@ func parseStackID(id string) (stack, error) {
 	return stack{partition: arn[1], region: arn[3], account: arn[4], name: resource[1]}, nil
 }
 
-// hasRole tells whether arn is an IAM role of the stack's account. It becomes
-// the physical resource ID, which may have 1 KB.
+// hasRole tells whether arn is an IAM role of the stack's account. It becomes the physical resource ID, which may have
+// 1 KB.
 func (s stack) hasRole(arn string) bool {
 	name, isRole := strings.CutPrefix(arn, "arn:"+s.partition+":iam::"+s.account+":role/")
 	return s.account != "" && isRole && len(arn) <= 1024 && name != "" && !strings.HasSuffix(name, "/") &&
 		!strings.ContainsFunc(name, func(r rune) bool { return r <= ' ' || r > '~' })
 }
 
-// check takes over the properties that are valid, and tells what is wrong
-// with the others.
+// check takes over the properties that are valid, and tells what is wrong with the others.
 func (r *registration) check(given properties) error {
 	var wrong []error
 	for _, p := range []struct {
-		member   *string
-		name     string
-		required bool
-		must     string
-		valid    func(string) bool
+		member     *string
+		name, must string
+		required   bool
+		valid      func(string) bool
 	}{
-		{&r.RoleArn, "RoleArn", true, "be the ARN, of at most 1024 printable ASCII characters, of an IAM role of the stack's account " +
-			r.stack.account + " in partition " + r.stack.partition, r.stack.hasRole},
-		{&r.ExternalID, "ExternalId", true, "have 2 to 1224 letters, digits and characters of _ + = , . @ : / -",
-			consists(2, 1224, letters+digits+"_+=,.@:/-")},
-		{&r.TicketID, "TicketId", false, "have 1 to 32 letters, digits and hyphens", consists(1, 32, letters+digits+"-")},
-		{&r.Access, "Access", false, "be approved or dismissed", func(v string) bool { return v == "approved" || v == dismissed }},
-		{&r.AccessExpires, "AccessExpires", false, "be a UTC time like 2026-12-31T00:00:00Z", func(v string) bool {
+		{&r.RoleArn, "RoleArn", "be the ARN, of at most 1024 printable ASCII characters, of an IAM role of the stack's account " +
+			r.stack.account + " in partition " + r.stack.partition, true, r.stack.hasRole},
+		{&r.ExternalID, "ExternalId", "have 2 to 1224 letters, digits and characters of _ + = , . @ : / -",
+			true, consists(2, 1224, letters+digits+"_+=,.@:/-")},
+		{&r.TicketID, "TicketId", "have 1 to 32 letters, digits and hyphens", false, consists(1, 32, letters+digits+"-")},
+		{&r.Access, "Access", "be approved or dismissed", false, func(v string) bool { return v == "approved" || v == dismissed }},
+		{&r.AccessExpires, "AccessExpires", "be a UTC time like 2026-12-31T00:00:00Z", false, func(v string) bool {
 			at, err := time.Parse(utcTime, v) // which takes fractions, and hours of one digit
 			return err == nil && at.Format(utcTime) == v
 		}},
-		{&r.TemplateVersion, "TemplateVersion", false, "have 1 to 32 letters, digits, dots and hyphens", consists(1, 32, letters+digits+".-")},
+		{&r.TemplateVersion, "TemplateVersion", "have 1 to 32 letters, digits, dots and hyphens", false, consists(1, 32, letters+digits+".-")},
 	} {
 		value, absent := given.text(p.name), slices.Contains([]string{"", "null", `""`}, string(given[p.name]))
 		switch {

@@ -3,9 +3,8 @@ package main
 import (
 	"context"
 	"crypto/sha256"
-	"encoding/hex"
 	"errors"
-	"log/slog"
+	"fmt"
 	"net/http"
 	"net/url"
 	"os"
@@ -16,8 +15,8 @@ import (
 	v4 "github.com/aws/aws-sdk-go-v2/aws/signer/v4"
 )
 
-// registration is the document that leaves the account. Its members and their
-// limits are those of template/registration.openapi.yaml.
+// registration is the document that leaves the account. Its members and their limits are those of
+// template/registration.openapi.yaml.
 type registration struct {
 	RequestType     string `json:"requestType"`
 	RequestID       string `json:"requestId"`
@@ -34,8 +33,7 @@ type registration struct {
 	stack           stack
 }
 
-// registrationOf returns what an event has to say, as far as it is valid, and
-// what about it is not.
+// registrationOf returns what an event has to say, as far as it is valid, and what about it is not.
 func registrationOf(ev event) (registration, error) {
 	s, err := parseStackID(ev.text("StackId"))
 	if err != nil {
@@ -59,14 +57,13 @@ func registrationOf(ev event) (registration, error) {
 }
 
 // register posts the registration as deliver does.
-func (f *function) register(ctx context.Context, log *slog.Logger, r registration) (refused int, err error) {
+func (f *function) register(ctx context.Context, log logger, r registration) (refused int, err error) {
 	endpoint, err := url.Parse(f.endpoint)
 	if err != nil || endpoint.Scheme != "https" || endpoint.Hostname() == "" || endpoint.User != nil || strings.ContainsAny(f.endpoint, "?#") {
 		return 0, errors.New("REGISTRATION_ENDPOINT must be an https URL with a host, and without user info, query and fragment")
 	}
 	body := marshal(r)
-	digest := sha256.Sum256(body)
-	key := hex.EncodeToString(digest[:])
+	key := fmt.Sprintf("%x", sha256.Sum256(body))
 	to := toEndpoint
 	to.gone = r.RequestType == "Delete"
 	return f.deliver(ctx, log, to, endpoint, body, func() (http.Header, error) {
@@ -75,9 +72,8 @@ func (f *function) register(ctx context.Context, log *slog.Logger, r registratio
 	})
 }
 
-// prove returns a presigned sts:GetCallerIdentity URL, which the function never
-// calls. Whoever does learns from AWS which account and role signed it, and
-// can do nothing else with it; the endpoint's host and the body's digest are
+// prove returns a presigned sts:GetCallerIdentity URL, which the function never calls. Whoever does learns from AWS
+// which account and role signed it, and can do nothing else with it; the endpoint's host and the body's digest are
 // signed along, so that it is good for this endpoint and this body alone.
 // https://docs.aws.amazon.com/STS/latest/APIReference/API_GetCallerIdentity.html
 func (f *function) prove(ctx context.Context, s stack, audience, digest string) (string, error) {
@@ -90,7 +86,7 @@ func (f *function) prove(ctx context.Context, s stack, audience, digest string) 
 	req := &http.Request{Method: http.MethodGet, URL: u, Header: http.Header{"X-Doit-Audience": {audience}, "X-Doit-Content-Sha256": {digest}}}
 	const emptySha256 = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
 	proof, _, err := v4.NewSigner().PresignHTTP(ctx, own, req, emptySha256, "sts", s.region, time.Now())
-	f.withheld.add(proof)
+	f.log.withheld.add(proof)
 	return proof, err
 }
 

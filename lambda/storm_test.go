@@ -7,7 +7,6 @@ import (
 	"flag"
 	"fmt"
 	"io"
-	"log/slog"
 	"math/rand/v2"
 	"net/http"
 	"os"
@@ -47,8 +46,6 @@ func TestStorm(t *testing.T) {
 	t.Setenv("AWS_ACCESS_KEY_ID", "ASIAIOSFODNN7EXAMPLE")
 	t.Setenv("AWS_SECRET_ACCESS_KEY", "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY")
 	t.Setenv("AWS_SESSION_TOKEN", "token+of/the=function")
-	defer slog.SetDefault(slog.Default())
-	slog.SetDefault(slog.New(slog.DiscardHandler))
 
 	const template, longest = 180 * time.Second, 600 * time.Second
 	for _, s := range []storm{
@@ -139,7 +136,7 @@ func (s storm) register(t *testing.T, i int, e *throttled) {
 		"ResponseURL":"https://answer.test/%[1]d?X-Amz-Date=%s&X-Amz-Expires=7200",
 		"ResourceProperties":{"ServiceTimeout":"600","ExternalId":"external-id","RoleArn":"arn:aws:iam::%012[1]d:role/doit/s-SupportRole-1"}}`,
 		i, time.Now().UTC().Format("20060102T150405Z"))
-	f := &function{endpoint: "https://endpoint.test/v1/registrations", transport: e, withheld: new(secrets)}
+	f := &function{endpoint: "https://endpoint.test/v1/registrations", transport: e, log: newLogger(io.Discard, "INFO")}
 	for range 2 {
 		ctx, cancel := context.WithTimeout(context.Background(), s.deadline)
 		_, err := f.Invoke(ctx, event)
