@@ -61,7 +61,7 @@ func parseResponseURL(raw string) (*url.URL, error) {
 	target, _, _ = strings.Cut(target, "#")
 	target = "/" + strings.TrimPrefix(target, "/")
 	if u.RequestURI() != target {
-		u.Opaque = target // which net/http writes as it is
+		u.Opaque, _, _ = strings.Cut(target, "?") // which net/http writes as it is, before the query
 	}
 	if u.Scheme != "https" && !plain || u.Hostname() == "" || u.User != nil || !found || u.RequestURI() != target || strings.Contains(target, " ") {
 		return nil, errors.New("not a CloudFormation request: ResponseURL is not https with a host, without user info, that can be sent as it is written")
