@@ -116,7 +116,7 @@ func checks(root string, fuzz time.Duration, known bool) []check {
 		}},
 		{"vet, staticcheck, errcheck, gosec", func(ctx context.Context, _ io.Writer) error { return lint(ctx, root) }},
 		{"cfn-lint, every region, every check", func(ctx context.Context, out io.Writer) error {
-			python, err := venv.Install(ctx, "cfn-lint", out)
+			python, err := venv.Install(ctx, "checks", out)
 			if err != nil {
 				return err
 			}

@@ -137,7 +137,6 @@ func environment(dir, port, roots string) []string {
 		"AUTH=true", // IAM decides, as in AWS
 		"BIND_HOST=127.0.0.1",
 		"GATEWAY_PORT=" + port,
-		"PYTHONDONTWRITEBYTECODE=1",
 	}
 	if roots != "" {
 		env = append(env, "SSL_CERT_FILE="+roots)

@@ -46,7 +46,7 @@ func run(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
-	python, err := venv.Install(ctx, "schemathesis", os.Stderr)
+	python, err := venv.Install(ctx, "checks", os.Stderr)
 	if err != nil {
 		return err
 	}
@@ -90,7 +90,7 @@ func run(ctx context.Context) (err error) {
 		"--url", endpoint.URL, "--tls-verify", certificate.File, "--phases", "examples,coverage,fuzzing",
 		filepath.Join(root, "template", "registration.openapi.yaml"))
 	st.Dir = dir // for what it leaves behind
-	st.Env = append(os.Environ(), "PYTHONDONTWRITEBYTECODE=1", "SCHEMATHESIS_HOOKS="+filepath.Join(here, "hooks.py"), "ENDPOINT="+endpoint.URL,
+	st.Env = append(os.Environ(), "SCHEMATHESIS_HOOKS="+filepath.Join(here, "hooks.py"), "ENDPOINT="+endpoint.URL,
 		"ROLE_ACCOUNT="+customer, "ROLE_REGION="+region, "ROLE_ARN="+role, "ROLE_EXTERNAL_ID="+externalID,
 		"FUNCTION_ACCESS_KEY_ID="+them.AccessKeyID, "FUNCTION_SECRET_ACCESS_KEY="+them.SecretAccessKey,
 		"FUNCTION_SESSION_TOKEN="+them.SessionToken)

@@ -120,10 +120,10 @@ func build(ctx context.Context, name, venv, requirements string, out io.Writer) 
 		return fmt.Errorf("python3 could not make a virtual environment: %w: %s", err, LastLine(output))
 	}
 	// Wheels only: nothing that is downloaded runs during the installation.
-	// --require-hashes: and it is what was reviewed.
+	// --require-hashes: and it is what was reviewed. --no-deps: all of it is named. --no-compile: Python does, what it needs.
 	pip := exec.CommandContext(ctx, filepath.Join(venv, "bin", "python"), "-m", "pip", "install", // #nosec G204 -- as above
 		"--disable-pip-version-check", "--no-input", "--retries", "1", "--timeout", "10",
-		"--only-binary", ":all:", "--require-hashes", "-r", requirements)
+		"--only-binary", ":all:", "--require-hashes", "--no-deps", "--no-compile", "-r", requirements)
 	var stderr bytes.Buffer
 	pip.Stderr = &stderr
 	stdout, err := pip.StdoutPipe()
