@@ -1,5 +1,8 @@
-# The toolchain is pinned to the patch, since the zip's bytes depend on it; go.mod names it once.
+# The toolchain is pinned to the patch, since the zip's bytes depend on it; go.mod names it once. The rest is as in the
+# function's own build, so that the standard library is compiled once for all, and without a C compiler.
 export GOTOOLCHAIN := go$(shell sed -n 's/^go //p' go.mod)
+export GOFLAGS := -trimpath $(GOFLAGS)
+export CGO_ENABLED := 0
 RUN := @go run -C scripts
 # What was given on the command line, as one word for the shell, whatever is in it.
 given = '$(subst ','\'',$(value $1))'
@@ -11,6 +14,7 @@ help: ## print this
 demo: build ## a grant's whole life on this machine, in a local AWS emulator
 	$(RUN) ./demo
 
+test: export GOGC := 400
 test: ## every check: linters, tests with the race detector, the lifecycle in the emulator
 	$(RUN) ./check
 

@@ -8,6 +8,7 @@ package main
 import (
 	"bytes"
 	"context"
+	"errors"
 	"flag"
 	"fmt"
 	"io"
@@ -17,6 +18,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"strings"
+	"sync"
 	"syscall"
 	"time"
 
@@ -26,8 +28,9 @@ import (
 
 // check is one thing that must be true.
 type check struct {
-	name string
-	run  func(context.Context, io.Writer) error
+	name   string
+	beside bool // the others: it leaves a processor idle
+	run    func(context.Context, io.Writer) error
 }
 
 func main() {
@@ -38,7 +41,7 @@ func main() {
 	defer stop()
 	root, err := template.Root()
 	if err == nil && *fuzz == 0 && !*known {
-		err = raceEverywhere(ctx)
+		err = setEnvironment()
 	}
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "check:", err)
@@ -50,38 +53,54 @@ func main() {
 	}
 }
 
-// raceEverywhere has all that is built here built with the race detector, or
-// the AWS SDK would be compiled twice: for the tests, and for the linters and
-// the programs. Nor is the SDK optimized, which takes longer than it saves. The
-// function's own build takes no flags from outside.
-func raceEverywhere(ctx context.Context) error {
-	flags, err := exec.CommandContext(ctx, "go", "env", "GOFLAGS").Output()
-	if err != nil {
-		return fmt.Errorf("go env: %w", err)
+// setEnvironment keeps the account of whoever runs this out of reach, and has
+// all that is built here built with the race detector, or the AWS SDK would be
+// compiled twice: for the tests, and for the programs. Nothing reads debug
+// information, and to optimize the SDK takes longer than it saves. The detector
+// does not watch what would take most of its time and has nothing to find in
+// it: the packing of the zip, and SQLite's C in Go. The function's own build
+// takes no flags from outside.
+func setEnvironment() error {
+	for _, variable := range os.Environ() {
+		if name, _, _ := strings.Cut(variable, "="); strings.HasPrefix(name, "AWS_") {
+			if err := os.Unsetenv(name); err != nil {
+				return err
+			}
+		}
 	}
-	return os.Setenv("GOFLAGS", strings.TrimSpace(string(flags))+" -race '-gcflags=github.com/aws/...=-N -l'")
+	flags := []string{
+		"-race", "-gcflags=all=-dwarf=false", "-gcflags=compress/flate=-dwarf=false -race=false",
+		"-gcflags=github.com/aws/...=-dwarf=false -N -l",
+		"-gcflags=modernc.org/sqlite/lib=-dwarf=false -N -l -race=false", "-gcflags=modernc.org/libc/...=-dwarf=false -N -l -race=false",
+	}
+	return errors.Join(
+		os.Setenv("CGO_ENABLED", "1"),
+		os.Setenv("GOFLAGS", os.Getenv("GOFLAGS")+" '"+strings.Join(flags, "' '")+"'"),
+		os.Setenv("GORACE", "atexit_sleep_ms=100"), // before its end, each program slept a second
+	)
 }
 
-// runAll runs the checks one after the other, all of them also where one
-// fails, and returns how many did.
+// runAll runs the checks one after the other, with one lane for those beside,
+// all of them also where one fails, and returns how many did.
 func runAll(ctx context.Context, checks []check) (failed int) {
 	start := time.Now()
+	errs := make([]error, len(checks))
+	var lanes sync.WaitGroup
+	for _, beside := range []bool{false, true} {
+		lanes.Go(func() {
+			for i, c := range checks {
+				if c.beside == beside {
+					errs[i] = runOne(ctx, c, fmt.Sprintf("[%d/%d] %s", i+1, len(checks), c.name))
+				}
+			}
+		})
+	}
+	lanes.Wait()
 	var broken []string
-	for i, c := range checks {
-		if ctx.Err() != nil {
-			broken = append(broken, c.name+" (interrupted)")
-			continue
-		}
-		fmt.Printf("[%d/%d] %s\n", i+1, len(checks), c.name)
-		began := time.Now()
-		err := c.run(ctx, os.Stdout)
-		mark := "✓"
+	for i, err := range errs {
 		if err != nil {
-			mark = "✗"
-			broken = append(broken, c.name)
-			fmt.Println(err)
+			broken = append(broken, checks[i].name)
 		}
-		fmt.Printf("  %s %s  %.1f s\n", mark, c.name, time.Since(began).Seconds())
 	}
 	fmt.Printf("\n%.0f s in all", time.Since(start).Seconds())
 	if len(broken) > 0 {
@@ -91,18 +110,41 @@ func runAll(ctx context.Context, checks []check) (failed int) {
 	return len(broken)
 }
 
+// runOne shows what a check prints as it comes, or at its end where it runs
+// beside another.
+func runOne(ctx context.Context, c check, title string) error {
+	if ctx.Err() != nil {
+		return ctx.Err()
+	}
+	fmt.Println(title)
+	began := time.Now()
+	var kept bytes.Buffer
+	out := io.Writer(os.Stdout)
+	if c.beside {
+		out = &kept
+	}
+	err := c.run(ctx, out)
+	mark := "✓"
+	if err != nil {
+		mark = "✗"
+		fmt.Fprintln(&kept, err)
+	}
+	fmt.Printf("%s  %s %s  %.1f s\n", &kept, mark, c.name, time.Since(began).Seconds())
+	return err
+}
+
 func checks(root string, fuzz time.Duration, known bool) []check {
 	scripts := filepath.Join(root, "scripts")
 	if fuzz > 0 {
-		return []check{{"fuzzing for " + fuzz.String() + " a target", func(ctx context.Context, out io.Writer) error {
+		return []check{{"fuzzing for " + fuzz.String() + " a target", false, func(ctx context.Context, out io.Writer) error {
 			return fuzzAll(ctx, root, fuzz, out)
 		}}}
 	}
 	if known {
-		return []check{{"known vulnerabilities", func(ctx context.Context, out io.Writer) error { return vulnerabilities(ctx, root, out) }}}
+		return []check{{"known vulnerabilities", false, func(ctx context.Context, out io.Writer) error { return vulnerabilities(ctx, root, out) }}}
 	}
 	return []check{
-		{"gofmt", func(ctx context.Context, _ io.Writer) error {
+		{"gofmt", false, func(ctx context.Context, _ io.Writer) error {
 			cmd := exec.CommandContext(ctx, "gofmt", "-l", "lambda", "scripts")
 			cmd.Dir = root
 			out, err := cmd.CombinedOutput()
@@ -111,11 +153,11 @@ func checks(root string, fuzz time.Duration, known bool) []check {
 			}
 			return err
 		}},
-		{"the templates name the zip that this commit builds", func(ctx context.Context, out io.Writer) error {
+		{"the templates name the zip that this commit builds", false, func(ctx context.Context, out io.Writer) error {
 			return loudly(ctx, scripts, out, "go", "run", "./build", "-check")
 		}},
-		{"vet, staticcheck, errcheck, gosec", func(ctx context.Context, _ io.Writer) error { return lint(ctx, root) }},
-		{"cfn-lint, every region, every check", func(ctx context.Context, out io.Writer) error {
+		{"vet, staticcheck, errcheck, gosec", false, func(ctx context.Context, _ io.Writer) error { return lint(ctx, root) }},
+		{"cfn-lint, every region, every check", true, func(ctx context.Context, out io.Writer) error {
 			python, err := venv.Install(ctx, "checks", out)
 			if err != nil {
 				return err
@@ -123,20 +165,20 @@ func checks(root string, fuzz time.Duration, known bool) []check {
 			return quietly(ctx, root, python, "-c", "from cfnlint.runner import main; main()", "--include-experimental", "--regions", "ALL_REGIONS", "--",
 				"template/doitmanagement.yaml", "template/organization.yaml", "template/release.yaml")
 		}},
-		{"the contract's linter", func(ctx context.Context, _ io.Writer) error {
+		{"the contract's linter", true, func(ctx context.Context, _ io.Writer) error {
 			if err := quietly(ctx, scripts, "npm", "ci", "--no-audit", "--no-fund", "--ignore-scripts"); err != nil {
 				return err
 			}
 			return quietly(ctx, scripts, "env", "REDOCLY_SUPPRESS_UPDATE_NOTICE=true", "npx", "--no-install", "redocly", "lint", "--config", "redocly.yaml", "../template/registration.openapi.yaml")
 		}},
-		{"go test -race, the function", func(ctx context.Context, out io.Writer) error {
+		{"go test -race, the function", false, func(ctx context.Context, out io.Writer) error {
 			return loudly(ctx, root, out, "go", "test", "-vet=off", "./...")
 		}},
-		{"go test -race, its zip as a process, the endpoint, the programs, and a grant's whole life in the emulator", func(ctx context.Context, out io.Writer) error {
+		{"go test -race, its zip as a process, the endpoint, the programs, and a grant's whole life in the emulator", false, func(ctx context.Context, out io.Writer) error {
 			// -count=1: the tests read files of the other module, of which Go's cache does not know.
 			return loudly(ctx, scripts, out, "go", "test", "-vet=off", "-count=1", "./...")
 		}},
-		{"schemathesis, on the contract and the endpoint", func(ctx context.Context, out io.Writer) error {
+		{"schemathesis, on the contract and the endpoint", true, func(ctx context.Context, out io.Writer) error {
 			return quietly(ctx, scripts, "go", "run", "./schemathesis")
 		}},
 	}

@@ -31,7 +31,7 @@ func billOfMaterials(ctx context.Context, root string, function code.Zip) (_ []b
 	tool := exec.CommandContext(ctx, "go", "tool", "-modfile=release/sbom.mod", "cyclonedx-gomod", // #nosec G204 -- constants and our own paths
 		"bin", "-json", "-output-version", "1.6", "-std", "-noserial", "-notimestamp", "-version", "v"+function.Version, program)
 	tool.Dir = filepath.Join(root, "scripts")
-	tool.Env = append(os.Environ(), "GOFLAGS=", "GOWORK=off")
+	tool.Env = append(os.Environ(), "GOFLAGS=-trimpath", "GOWORK=off", "CGO_ENABLED=0")
 	var stderr bytes.Buffer
 	tool.Stderr = &stderr
 	out, err := tool.Output()
