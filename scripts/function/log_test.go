@@ -172,7 +172,12 @@ func TestTheLastWordsOfTheRuntimeLibraryAreJSON(t *testing.T) {
 	if err := s.process.Disconnect(ctx); err != nil {
 		t.Fatal(err)
 	}
-	if lines := s.lines(); len(lines) < 3 || !strings.Contains(s.log(), "SUCCESS") {
-		t.Errorf("the library's last words are missing:\n%s", s.log())
+	lines := s.lines()
+	if len(lines) < 3 || !strings.Contains(s.log(), "SUCCESS") {
+		t.Fatalf("the library's last words are missing:\n%s", s.log())
+	}
+	last := lines[len(lines)-1]
+	if year := last.Timestamp[:4]; last.Level != "ERROR" || strings.HasPrefix(last.Message, year) {
+		t.Errorf("%s, want an error without a second time", last.raw)
 	}
 }
