@@ -3,78 +3,89 @@ package main
 import (
 	"archive/zip"
 	"bytes"
-	"context"
-	"encoding/json"
-	"errors"
+	"debug/buildinfo"
+	"encoding/base64"
+	"encoding/hex"
 	"fmt"
 	"io"
-	"os"
-	"os/exec"
-	"path/filepath"
+	"runtime/debug"
+	"strings"
+
+	cdx "github.com/CycloneDX/cyclonedx-go"
 
 	"github.com/doitintl/aws-ro-access/scripts/code"
 )
 
-// billOfMaterials lists what the shipped program itself says that it is made
-// of, in CycloneDX. The tool has a go.mod of its own, sbom.mod: what it needs
-// is a lot, and nothing else here needs it.
-func billOfMaterials(ctx context.Context, root string, function code.Zip) (_ []byte, err error) {
-	dir, err := os.MkdirTemp("", "aws-ro-access-sbom-")
+// billOfMaterials lists in CycloneDX what the shipped program itself says that
+// it is made of. It has no time and no serial number, which would be others
+// each time.
+func billOfMaterials(function code.Zip) ([]byte, error) {
+	program, err := unpack(function.Bytes)
 	if err != nil {
 		return nil, err
 	}
-	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
-	program := filepath.Join(dir, "bootstrap")
-	if err := unpack(function.Bytes, program); err != nil {
-		return nil, err
-	}
-	tool := exec.CommandContext(ctx, "go", "tool", "-modfile=release/sbom.mod", "cyclonedx-gomod", // #nosec G204 -- constants and our own paths
-		"bin", "-json", "-output-version", "1.6", "-std", "-noserial", "-notimestamp", "-version", "v"+function.Version, program)
-	tool.Dir = filepath.Join(root, "scripts")
-	tool.Env = append(os.Environ(), "GOFLAGS=-trimpath", "GOWORK=off", "CGO_ENABLED=0")
-	var stderr bytes.Buffer
-	tool.Stderr = &stderr
-	out, err := tool.Output()
+	info, err := buildinfo.Read(bytes.NewReader(program))
 	if err != nil {
-		return nil, fmt.Errorf("cyclonedx-gomod: %w: %s", err, bytes.TrimSpace(stderr.Bytes()))
+		return nil, fmt.Errorf("read what the program is made of: %w", err)
 	}
-	return withoutToolDigests(out)
-}
-
-// withoutToolDigests takes out what differs from machine to machine: the
-// digests of the tool's own binary.
-func withoutToolDigests(text []byte) ([]byte, error) {
-	var bill map[string]any
-	if err := json.Unmarshal(text, &bill); err != nil {
-		return nil, fmt.Errorf("cyclonedx-gomod: %w", err)
-	}
-	metadata, _ := bill["metadata"].(map[string]any)
-	tools, _ := metadata["tools"].([]any)
-	if len(tools) == 0 {
-		return nil, errors.New("cyclonedx-gomod has changed its form: it names no tools")
-	}
-	for _, tool := range tools {
-		if tool, ok := tool.(map[string]any); ok {
-			delete(tool, "hashes")
+	main := component(cdx.ComponentTypeApplication, info.Main.Path, "v"+function.Version)
+	parts := []cdx.Component{component(cdx.ComponentTypeLibrary, "std", info.GoVersion)}
+	for _, module := range info.Deps {
+		part, err := dependency(module)
+		if err != nil {
+			return nil, err
 		}
+		parts = append(parts, part)
 	}
-	text, err := json.MarshalIndent(bill, "", "  ")
-	return append(text, '\n'), err
+	refs := make([]string, len(parts))
+	for i, part := range parts {
+		refs[i] = part.BOMRef
+	}
+	bill := cdx.NewBOM()
+	bill.Metadata = &cdx.Metadata{
+		Component: &main,
+		Tools:     &cdx.ToolsChoice{Components: &[]cdx.Component{component(cdx.ComponentTypeApplication, info.Main.Path+"/scripts/release", "v"+function.Version)}},
+	}
+	bill.Components = &parts
+	bill.Dependencies = &[]cdx.Dependency{{Ref: main.BOMRef, Dependencies: &refs}}
+	var b bytes.Buffer
+	err = cdx.NewBOMEncoder(&b, cdx.BOMFileFormatJSON).SetPretty(true).SetEscapeHTML(false).EncodeVersion(bill, cdx.SpecVersion1_6)
+	return b.Bytes(), err
 }
 
-// unpack writes the program of the zip to a file.
-func unpack(packed []byte, path string) error {
+// component is a Go module, named as https://github.com/package-url/purl-spec
+// has it.
+func component(kind cdx.ComponentType, path, version string) cdx.Component {
+	purl := "pkg:golang/" + path + "@" + version
+	return cdx.Component{Type: kind, BOMRef: purl, Name: path, Version: version, PackageURL: purl}
+}
+
+// dependency has the digest by which go.sum and the checksum database know the
+// module: https://go.dev/ref/mod#go-sum-files.
+func dependency(module *debug.Module) (cdx.Component, error) {
+	if module.Replace != nil {
+		return cdx.Component{}, fmt.Errorf("%s is replaced by %s, of which nobody else knows", module.Path, module.Replace.Path)
+	}
+	digest, err := base64.StdEncoding.DecodeString(strings.TrimPrefix(module.Sum, "h1:"))
+	if err != nil || len(digest) != 32 {
+		return cdx.Component{}, fmt.Errorf("%s %s has the digest %q, not an h1", module.Path, module.Version, module.Sum)
+	}
+	c := component(cdx.ComponentTypeLibrary, module.Path, module.Version)
+	c.Scope = cdx.ScopeRequired
+	c.Hashes = &[]cdx.Hash{{Algorithm: cdx.HashAlgoSHA256, Value: hex.EncodeToString(digest)}}
+	return c, nil
+}
+
+// unpack returns the program of the zip.
+func unpack(packed []byte) ([]byte, error) {
 	archive, err := zip.NewReader(bytes.NewReader(packed), int64(len(packed)))
 	if err != nil {
-		return err
+		return nil, err
 	}
 	file, err := archive.Open("bootstrap")
 	if err != nil {
-		return err
+		return nil, err
 	}
-	program, err := io.ReadAll(file)
-	if err = errors.Join(err, file.Close()); err != nil {
-		return err
-	}
-	return os.WriteFile(path, program, 0o700) // #nosec G306 -- go version -m reads only what may be executed
+	defer func() { _ = file.Close() }() // it is in memory
+	return io.ReadAll(file)
 }

@@ -43,7 +43,7 @@ func release(ctx context.Context, root string) (map[string][]byte, error) {
 	if files["LICENCES.txt"], err = licences(ctx, root, zip.Version); err != nil {
 		return nil, err
 	}
-	if files["registration.cdx.json"], err = billOfMaterials(ctx, root, zip); err != nil {
+	if files["registration.cdx.json"], err = billOfMaterials(zip); err != nil {
 		return nil, err
 	}
 	var b bytes.Buffer

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"crypto/sha256"
 	"debug/buildinfo"
+	"encoding/base64"
 	"encoding/hex"
 	"encoding/json"
 	"maps"
@@ -111,11 +112,11 @@ func TestRelease(t *testing.T) {
 	}
 
 	// The bill and the licences are of exactly the modules that the program says it has.
-	program := filepath.Join(t.TempDir(), "bootstrap")
-	if err := unpack(files["registration.zip"], program); err != nil {
+	program, err := unpack(files["registration.zip"])
+	if err != nil {
 		t.Fatal(err)
 	}
-	info, err := buildinfo.ReadFile(program)
+	info, err := buildinfo.Read(bytes.NewReader(program))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -130,11 +131,8 @@ func TestRelease(t *testing.T) {
 		SerialNumber string `json:"serialNumber"`
 		Metadata     struct {
 			Timestamp string `json:"timestamp"`
-			Tools     []struct {
-				Name   string `json:"name"`
-				Hashes []any  `json:"hashes"`
-			} `json:"tools"`
 			Component struct {
+				Ref     string `json:"bom-ref"`
 				Name    string `json:"name"`
 				Version string `json:"version"`
 			} `json:"component"`
@@ -142,14 +140,29 @@ func TestRelease(t *testing.T) {
 		Components []struct {
 			Name    string `json:"name"`
 			Version string `json:"version"`
+			Ref     string `json:"bom-ref"`
+			Hashes  []struct {
+				Content string `json:"content"`
+			} `json:"hashes"`
 		} `json:"components"`
+		Dependencies []struct {
+			Ref string   `json:"ref"`
+			On  []string `json:"dependsOn"`
+		} `json:"dependencies"`
 	}
 	if err := json.Unmarshal(files["registration.cdx.json"], &bill); err != nil {
 		t.Fatal(err)
 	}
-	var listed []string
+	var listed, refs []string
 	for _, component := range bill.Components {
 		listed = append(listed, component.Name+" "+component.Version)
+		refs = append(refs, component.Ref)
+		for _, module := range info.Deps {
+			if digest, err := base64.StdEncoding.DecodeString(module.Sum[len("h1:"):]); module.Path == component.Name &&
+				(err != nil || len(component.Hashes) != 1 || component.Hashes[0].Content != hex.EncodeToString(digest)) {
+				t.Errorf("%s has the digests %v, want go.sum's %s", component.Name, component.Hashes, module.Sum)
+			}
+		}
 	}
 	slices.Sort(wanted)
 	slices.Sort(listed)
@@ -160,8 +173,8 @@ func TestRelease(t *testing.T) {
 	if c := bill.Metadata.Component; c.Name != "github.com/doitintl/aws-ro-access" || c.Version != "v"+version || bill.SerialNumber+bill.Metadata.Timestamp != "" {
 		t.Errorf("the bill is of %+v, serial number %q, time %q", c, bill.SerialNumber, bill.Metadata.Timestamp)
 	}
-	if tools := bill.Metadata.Tools; len(tools) != 1 || tools[0].Name != "cyclonedx-gomod" || tools[0].Hashes != nil {
-		t.Errorf("the bill was made by %+v, want one tool, without digests: it has others on another machine", tools)
+	if d := bill.Dependencies; len(d) != 1 || d[0].Ref != bill.Metadata.Component.Ref || !slices.Equal(d[0].On, refs) {
+		t.Errorf("the bill says that %+v depend on each other, want the program on all of %q", d, refs)
 	}
 	for _, want := range []string{"github.com/doitintl/aws-ro-access: LICENSE", "the standard library of " + info.GoVersion + ": LICENSE"} {
 		if !strings.Contains(string(files["LICENCES.txt"]), "\n"+want+"\n") {
