@@ -1,8 +1,10 @@
-# The toolchain is pinned to the patch, since the zip's bytes depend on it; go.mod names it once. The rest is as in the
-# function's own build, so that the standard library is compiled once for all, and without a C compiler.
+# The toolchain is pinned to the patch, since the zip's bytes depend on it; go.mod names it once. GOFLAGS and cgo are as in
+# the function's own build, so that the standard library is compiled once for all, and without a C compiler. With GOGC the
+# compiler and the tests collect less often, which spares a sixth of their time. The function sees none of it.
 export GOTOOLCHAIN := go$(shell sed -n 's/^go //p' go.mod)
 export GOFLAGS := -trimpath $(GOFLAGS)
 export CGO_ENABLED := 0
+export GOGC := 400
 RUN := @go run -C scripts
 # What was given on the command line, as one word for the shell, whatever is in it.
 given = '$(subst ','\'',$(value $1))'
@@ -14,7 +16,6 @@ help: ## print this
 demo: build ## a grant's whole life on this machine, in a local AWS emulator
 	$(RUN) ./demo
 
-test: export GOGC := 400
 test: ## every check: linters, tests with the race detector, the lifecycle in the emulator
 	$(RUN) ./check
 
