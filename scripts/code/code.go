@@ -9,6 +9,7 @@ import (
 	"encoding/base64"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -114,4 +115,27 @@ func Pack(program []byte) ([]byte, error) {
 		return nil, err
 	}
 	return b.Bytes(), nil
+}
+
+// Unpack returns the program of a zip that Pack made.
+func Unpack(packed []byte) ([]byte, error) {
+	z, err := zip.NewReader(bytes.NewReader(packed), int64(len(packed)))
+	if err != nil {
+		return nil, fmt.Errorf("read the zip: %w", err)
+	}
+	if len(z.File) != 1 || z.File[0].Name != "bootstrap" {
+		return nil, errors.New("the zip holds something else than one file named bootstrap")
+	}
+	if z.File[0].Mode().Perm()&0o111 != 0o111 {
+		return nil, fmt.Errorf("bootstrap in the zip has mode %v: Lambda could not run it", z.File[0].Mode())
+	}
+	file, err := z.File[0].Open()
+	if err != nil {
+		return nil, fmt.Errorf("unpack the zip: %w", err)
+	}
+	program, err := io.ReadAll(file)
+	if err != nil {
+		return nil, fmt.Errorf("unpack the zip: %w", err)
+	}
+	return program, nil
 }

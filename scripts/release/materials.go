@@ -1,13 +1,11 @@
 package main
 
 import (
-	"archive/zip"
 	"bytes"
 	"debug/buildinfo"
 	"encoding/base64"
 	"encoding/hex"
 	"fmt"
-	"io"
 	"runtime/debug"
 	"strings"
 
@@ -20,7 +18,7 @@ import (
 // it is made of. It has no time and no serial number, which would be others
 // each time.
 func billOfMaterials(function code.Zip) ([]byte, error) {
-	program, err := unpack(function.Bytes)
+	program, err := code.Unpack(function.Bytes)
 	if err != nil {
 		return nil, err
 	}
@@ -74,18 +72,4 @@ func dependency(module *debug.Module) (cdx.Component, error) {
 	c.Scope = cdx.ScopeRequired
 	c.Hashes = &[]cdx.Hash{{Algorithm: cdx.HashAlgoSHA256, Value: hex.EncodeToString(digest)}}
 	return c, nil
-}
-
-// unpack returns the program of the zip.
-func unpack(packed []byte) ([]byte, error) {
-	archive, err := zip.NewReader(bytes.NewReader(packed), int64(len(packed)))
-	if err != nil {
-		return nil, err
-	}
-	file, err := archive.Open("bootstrap")
-	if err != nil {
-		return nil, err
-	}
-	defer func() { _ = file.Close() }() // it is in memory
-	return io.ReadAll(file)
 }

@@ -112,7 +112,7 @@ func TestRelease(t *testing.T) {
 	}
 
 	// The bill and the licences are of exactly the modules that the program says it has.
-	program, err := unpack(files["registration.zip"])
+	program, err := code.Unpack(files["registration.zip"])
 	if err != nil {
 		t.Fatal(err)
 	}
