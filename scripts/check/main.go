@@ -98,7 +98,9 @@ func runAll(ctx context.Context, checks []check) (failed int) {
 	lanes.Wait()
 	var broken []string
 	for i, err := range errs {
-		if err != nil {
+		if errors.Is(err, context.Canceled) {
+			broken = append(broken, checks[i].name+" (interrupted)")
+		} else if err != nil {
 			broken = append(broken, checks[i].name)
 		}
 	}
