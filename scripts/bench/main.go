@@ -19,7 +19,7 @@ import (
 	"syscall"
 	"text/tabwriter"
 
-	"github.com/doitintl/aws-ro-access/scripts/template"
+	"github.com/doitintl/aws-ro-access/scripts/internal/repo"
 )
 
 func main() {
@@ -38,7 +38,7 @@ func run(ctx context.Context) error {
 	if *runs < 1 {
 		return fmt.Errorf("-runs %d measures nothing", *runs)
 	}
-	root, err := template.Root()
+	root, err := repo.Root()
 	if err != nil {
 		return err
 	}

@@ -8,13 +8,13 @@ import (
 	"net/http"
 	"time"
 
-	"github.com/doitintl/aws-ro-access/scripts/function"
+	"github.com/doitintl/aws-ro-access/scripts/internal/runtimeapi"
 )
 
 // measure starts each peer so many times, in turn, and once before that for
 // the caches of the file system.
 func measure(ctx context.Context, peers []*peer, dir string, runs int) error {
-	certificate, err := function.NewCertificate(dir)
+	certificate, err := runtimeapi.NewCertificate(dir)
 	if err != nil {
 		return err
 	}
@@ -43,15 +43,15 @@ func measure(ctx context.Context, peers []*peer, dir string, runs int) error {
 }
 
 type bench struct {
-	certificate              *function.Certificate
-	endpoint, cloudformation *function.Server
+	certificate              *runtimeapi.Certificate
+	endpoint, cloudformation *runtimeapi.Server
 }
 
 // once is one process and one Create.
 func (b bench) once(ctx context.Context, p *peer, counts bool) (err error) {
 	b.endpoint.Forget()
 	b.cloudformation.Forget()
-	process, err := function.Start(function.Environment("https://"+b.endpoint.Host+"/v1/registrations", b.certificate.File), p.command...)
+	process, err := runtimeapi.Start(runtimeapi.Environment("https://"+b.endpoint.Host+"/v1/registrations", b.certificate.File), p.command...)
 	if err != nil {
 		return err
 	}
@@ -60,7 +60,7 @@ func (b bench) once(ctx context.Context, p *peer, counts bool) (err error) {
 	if err != nil {
 		return err
 	}
-	event, err := json.Marshal(function.Event("Create", function.ResponseURL(b.cloudformation.Host, time.Now())))
+	event, err := json.Marshal(runtimeapi.Event("Create", runtimeapi.ResponseURL(b.cloudformation.Host, time.Now())))
 	if err != nil {
 		return err
 	}
@@ -90,7 +90,7 @@ func (b bench) once(ctx context.Context, p *peer, counts bool) (err error) {
 // toAnswer is the time from the event to the answer, less what the endpoint's
 // handler took in between. The servers' half of the TLS handshakes is in it,
 // for each peer the same.
-func (b bench) toAnswer(result function.Result) (time.Duration, error) {
+func (b bench) toAnswer(result runtimeapi.Result) (time.Duration, error) {
 	posts, answers := b.endpoint.Requests(), b.cloudformation.Requests()
 	if len(posts) != 1 || len(answers) != 1 {
 		return 0, fmt.Errorf("%d registrations and %d answers came, want one of each", len(posts), len(answers))

@@ -9,8 +9,8 @@ import (
 	"os/exec"
 	"path/filepath"
 
-	"github.com/doitintl/aws-ro-access/scripts/code"
-	"github.com/doitintl/aws-ro-access/scripts/function"
+	"github.com/doitintl/aws-ro-access/scripts/internal/code"
+	"github.com/doitintl/aws-ro-access/scripts/internal/runtimeapi"
 )
 
 // A peer is one handler, and what was measured of it.
@@ -39,7 +39,7 @@ func build(root, dir string) ([]*peer, error) {
 	if err := os.Mkdir(folder, 0o700); err != nil {
 		return nil, err
 	}
-	bootstrap, err := function.Unpack(ours.Bytes, folder)
+	bootstrap, err := runtimeapi.Unpack(ours.Bytes, folder)
 	if err != nil {
 		return nil, err
 	}

@@ -11,8 +11,9 @@ import (
 	"os"
 	"path/filepath"
 
-	"github.com/doitintl/aws-ro-access/scripts/code"
-	"github.com/doitintl/aws-ro-access/scripts/template"
+	"github.com/doitintl/aws-ro-access/scripts/internal/code"
+	"github.com/doitintl/aws-ro-access/scripts/internal/repo"
+	"github.com/doitintl/aws-ro-access/scripts/internal/template"
 )
 
 func main() {
@@ -25,7 +26,7 @@ func main() {
 }
 
 func run(check bool) error {
-	root, err := template.Root()
+	root, err := repo.Root()
 	if err != nil {
 		return err
 	}

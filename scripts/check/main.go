@@ -22,8 +22,8 @@ import (
 	"syscall"
 	"time"
 
-	"github.com/doitintl/aws-ro-access/scripts/template"
-	"github.com/doitintl/aws-ro-access/scripts/venv"
+	"github.com/doitintl/aws-ro-access/scripts/internal/repo"
+	"github.com/doitintl/aws-ro-access/scripts/internal/venv"
 )
 
 // check is one thing that must be true.
@@ -39,7 +39,7 @@ func main() {
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	root, err := template.Root()
+	root, err := repo.Root()
 	if err == nil && *fuzz == 0 && !*known {
 		err = setEnvironment()
 	}
@@ -210,7 +210,7 @@ var fuzzTarget = regexp.MustCompile(`(?m)^func (Fuzz\w+)\(`)
 // fuzzAll fuzzes each target of both modules, one after the other, as the Go
 // command does it.
 func fuzzAll(ctx context.Context, root string, each time.Duration, out io.Writer) error {
-	for _, pattern := range []string{"lambda/*_test.go", "scripts/*/*_test.go"} {
+	for _, pattern := range []string{"lambda/*_test.go", "scripts/*/*_test.go", "scripts/internal/*/*_test.go"} {
 		files, err := filepath.Glob(filepath.Join(root, pattern))
 		if err != nil {
 			return err

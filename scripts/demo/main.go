@@ -15,7 +15,7 @@ import (
 	"syscall"
 	"time"
 
-	"github.com/doitintl/aws-ro-access/scripts/template"
+	"github.com/doitintl/aws-ro-access/scripts/internal/template"
 )
 
 type options struct {

@@ -21,10 +21,11 @@ import (
 	s3types "github.com/aws/aws-sdk-go-v2/service/s3/types"
 	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
 
-	"github.com/doitintl/aws-ro-access/scripts/code"
-	"github.com/doitintl/aws-ro-access/scripts/function"
-	"github.com/doitintl/aws-ro-access/scripts/localcloud"
-	"github.com/doitintl/aws-ro-access/scripts/template"
+	"github.com/doitintl/aws-ro-access/scripts/internal/code"
+	"github.com/doitintl/aws-ro-access/scripts/internal/localcloud"
+	"github.com/doitintl/aws-ro-access/scripts/internal/repo"
+	"github.com/doitintl/aws-ro-access/scripts/internal/runtimeapi"
+	"github.com/doitintl/aws-ro-access/scripts/internal/template"
 )
 
 const (
@@ -38,7 +39,7 @@ type world struct {
 	cloud    *localcloud.Cloud
 	endpoint *localcloud.Endpoint
 	// endpointSide stands before the endpoint and keeps what came, as it came.
-	endpointSide *function.Server
+	endpointSide *runtimeapi.Server
 	client       *http.Client
 	dir, region  string
 	zip          code.Zip
@@ -53,7 +54,7 @@ func newWorld(ctx context.Context, g *grant, region string, progress io.Writer) 
 	if w.dir, err = os.MkdirTemp("", "demo-"); err != nil {
 		return w, fmt.Errorf("make a folder for the demo: %w", err)
 	}
-	certificate, err := function.NewCertificate(w.dir)
+	certificate, err := runtimeapi.NewCertificate(w.dir)
 	if err != nil {
 		return w, err
 	}
@@ -101,7 +102,7 @@ func newWorld(ctx context.Context, g *grant, region string, progress io.Writer) 
 
 // listen starts the endpoint, and before it a server that keeps each request
 // and passes it on untouched.
-func (w *world) listen(ctx context.Context, doitAccount string, certificate *function.Certificate, ticket string) error {
+func (w *world) listen(ctx context.Context, doitAccount string, certificate *runtimeapi.Certificate, ticket string) error {
 	pem, err := os.ReadFile(certificate.File)
 	if err != nil {
 		return fmt.Errorf("read the endpoint's certificate: %w", err)
@@ -139,7 +140,7 @@ func (w *world) listen(ctx context.Context, doitAccount string, certificate *fun
 
 // publish puts the function's zip where the template says that it is.
 func (w *world) publish(ctx context.Context, t template.Template) error {
-	root, err := template.Root()
+	root, err := repo.Root()
 	if err != nil {
 		return err
 	}

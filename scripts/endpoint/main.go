@@ -5,23 +5,18 @@ package main
 
 import (
 	"context"
-	"errors"
-	"flag"
 	"fmt"
-	"log/slog"
 	"os"
 	"os/signal"
 	"syscall"
+
+	"github.com/doitintl/aws-ro-access/scripts/internal/endpoint"
 )
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	o, err := parseOptions(os.Args[1:], os.Stderr)
-	if err == nil {
-		err = serve(ctx, o, os.Stdout, slog.New(slog.NewJSONHandler(os.Stderr, nil)))
-	}
-	if err != nil && !errors.Is(err, flag.ErrHelp) {
+	if err := endpoint.Run(ctx, os.Args[1:], os.Stdout, os.Stderr); err != nil {
 		fmt.Fprintln(os.Stderr, "endpoint:", err)
 		os.Exit(1)
 	}

@@ -8,8 +8,8 @@ import (
 	"strings"
 	"time"
 
-	"github.com/doitintl/aws-ro-access/scripts/regions"
-	"github.com/doitintl/aws-ro-access/scripts/template"
+	"github.com/doitintl/aws-ro-access/scripts/internal/regions"
+	"github.com/doitintl/aws-ro-access/scripts/internal/template"
 )
 
 // consoles are the hosts of AWS's console, less the region in front.

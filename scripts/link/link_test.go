@@ -10,8 +10,8 @@ import (
 	"testing"
 	"time"
 
-	"github.com/doitintl/aws-ro-access/scripts/regions"
-	"github.com/doitintl/aws-ro-access/scripts/template"
+	"github.com/doitintl/aws-ro-access/scripts/internal/regions"
+	"github.com/doitintl/aws-ro-access/scripts/internal/template"
 )
 
 var now = time.Date(2026, 11, 24, 10, 0, 0, 0, time.FixedZone("", 3600))

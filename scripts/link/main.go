@@ -13,9 +13,9 @@ import (
 	"os"
 	"time"
 
-	"github.com/doitintl/aws-ro-access/scripts/commit"
-	"github.com/doitintl/aws-ro-access/scripts/regions"
-	"github.com/doitintl/aws-ro-access/scripts/template"
+	"github.com/doitintl/aws-ro-access/scripts/internal/regions"
+	"github.com/doitintl/aws-ro-access/scripts/internal/repo"
+	"github.com/doitintl/aws-ro-access/scripts/internal/template"
 )
 
 func main() {
@@ -39,7 +39,7 @@ func run(r request, organization bool, now time.Time, notes io.Writer) (string, 
 	if flag.NArg() > 0 {
 		return "", fmt.Errorf("%q is no flag", flag.Arg(0))
 	}
-	root, err := template.Root()
+	root, err := repo.Root()
 	if err != nil {
 		return "", err
 	}
@@ -67,7 +67,7 @@ func run(r request, organization bool, now time.Time, notes io.Writer) (string, 
 		return "", err
 	}
 	tag := "v" + published.Pin.Version
-	if released, err := commit.File(root, "refs/tags/"+tag, path); err != nil || !bytes.Equal(released, launched.Body) {
+	if released, err := repo.File(root, "refs/tags/"+tag, path); err != nil || !bytes.Equal(released, launched.Body) {
 		_, _ = fmt.Fprintf(notes, "note: %s here is not that of the tag %s; the link works once it is published\n", path, tag) // the link counts
 	}
 	return link, nil

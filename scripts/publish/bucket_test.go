@@ -15,7 +15,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/s3/types"
 	"github.com/aws/smithy-go"
 
-	"github.com/doitintl/aws-ro-access/scripts/localcloud"
+	"github.com/doitintl/aws-ro-access/scripts/internal/localcloud"
 )
 
 // TestBucket launches template/release.yaml and lives with what it made. The

@@ -19,8 +19,9 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/aws/aws-sdk-go-v2/service/sts"
 
-	"github.com/doitintl/aws-ro-access/scripts/regions"
-	"github.com/doitintl/aws-ro-access/scripts/template"
+	"github.com/doitintl/aws-ro-access/scripts/internal/regions"
+	"github.com/doitintl/aws-ro-access/scripts/internal/repo"
+	"github.com/doitintl/aws-ro-access/scripts/internal/template"
 )
 
 type options struct {
@@ -37,7 +38,7 @@ func run(ctx context.Context, o options, rest []string) error {
 	if len(rest) > 0 {
 		return fmt.Errorf("%q is no flag", rest[0])
 	}
-	root, err := template.Root()
+	root, err := repo.Root()
 	if err != nil {
 		return err
 	}

@@ -19,11 +19,11 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/aws/aws-sdk-go-v2/service/s3/types"
 
-	"github.com/doitintl/aws-ro-access/scripts/code"
-	"github.com/doitintl/aws-ro-access/scripts/commit"
-	"github.com/doitintl/aws-ro-access/scripts/localcloud"
-	"github.com/doitintl/aws-ro-access/scripts/regions"
-	"github.com/doitintl/aws-ro-access/scripts/template"
+	"github.com/doitintl/aws-ro-access/scripts/internal/code"
+	"github.com/doitintl/aws-ro-access/scripts/internal/localcloud"
+	"github.com/doitintl/aws-ro-access/scripts/internal/regions"
+	"github.com/doitintl/aws-ro-access/scripts/internal/repo"
+	"github.com/doitintl/aws-ro-access/scripts/internal/template"
 )
 
 const (
@@ -54,7 +54,7 @@ func aRelease(t *testing.T, program, version string) release {
 		t.Fatal(err)
 	}
 	return release{
-		commit: commit.Commit{Hash: strings.Repeat("0", 40), Tags: []string{"v" + version}},
+		commit: repo.Commit{Hash: strings.Repeat("0", 40), Tags: []string{"v" + version}},
 		zip:    zip, template: published, organization: organization,
 	}
 }

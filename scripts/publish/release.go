@@ -5,14 +5,14 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/doitintl/aws-ro-access/scripts/code"
-	"github.com/doitintl/aws-ro-access/scripts/commit"
-	"github.com/doitintl/aws-ro-access/scripts/template"
+	"github.com/doitintl/aws-ro-access/scripts/internal/code"
+	"github.com/doitintl/aws-ro-access/scripts/internal/repo"
+	"github.com/doitintl/aws-ro-access/scripts/internal/template"
 )
 
 // release is what one commit publishes.
 type release struct {
-	commit       commit.Commit
+	commit       repo.Commit
 	zip          code.Zip
 	template     template.Template
 	organization template.Template
@@ -23,7 +23,7 @@ func read(root string) (release, error) {
 		r   release
 		err error
 	)
-	if r.commit, err = commit.Head(root); err != nil {
+	if r.commit, err = repo.Head(root); err != nil {
 		return release{}, err
 	}
 	if r.template, err = template.Read(); err != nil {

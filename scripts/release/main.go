@@ -16,7 +16,7 @@ import (
 	"slices"
 	"syscall"
 
-	"github.com/doitintl/aws-ro-access/scripts/template"
+	"github.com/doitintl/aws-ro-access/scripts/internal/repo"
 )
 
 func main() {
@@ -34,7 +34,7 @@ func run(ctx context.Context, rest []string) error {
 	if len(rest) > 0 {
 		return fmt.Errorf("%q is no flag", rest[0])
 	}
-	root, err := template.Root()
+	root, err := repo.Root()
 	if err != nil {
 		return err
 	}

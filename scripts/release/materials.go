@@ -11,7 +11,7 @@ import (
 
 	cdx "github.com/CycloneDX/cyclonedx-go"
 
-	"github.com/doitintl/aws-ro-access/scripts/code"
+	"github.com/doitintl/aws-ro-access/scripts/internal/code"
 )
 
 // billOfMaterials lists in CycloneDX what the shipped program itself says that

@@ -11,8 +11,8 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/doitintl/aws-ro-access/scripts/code"
-	"github.com/doitintl/aws-ro-access/scripts/template"
+	"github.com/doitintl/aws-ro-access/scripts/internal/code"
+	"github.com/doitintl/aws-ro-access/scripts/internal/template"
 )
 
 // sums names the file with the digests of the others, for sha256sum -c.

@@ -14,19 +14,20 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/doitintl/aws-ro-access/scripts/code"
-	"github.com/doitintl/aws-ro-access/scripts/template"
+	"github.com/doitintl/aws-ro-access/scripts/internal/code"
+	"github.com/doitintl/aws-ro-access/scripts/internal/repo"
+	"github.com/doitintl/aws-ro-access/scripts/internal/template"
 )
 
 // checkout copies what a release is made from to another folder. Its templates
 // name what is built there, whatever state they are in here.
 func checkout(t *testing.T, root string) {
 	t.Helper()
-	here, err := template.Root()
+	here, err := repo.Root()
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, name := range []string{"lambda", "template", "scripts/release"} {
+	for _, name := range []string{"lambda", "template", "scripts/release", "scripts/internal"} {
 		if err := os.CopyFS(filepath.Join(root, name), os.DirFS(filepath.Join(here, name))); err != nil {
 			t.Fatal(err)
 		}

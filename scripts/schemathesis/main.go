@@ -19,10 +19,10 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/iam"
 
-	"github.com/doitintl/aws-ro-access/scripts/function"
-	"github.com/doitintl/aws-ro-access/scripts/localcloud"
-	"github.com/doitintl/aws-ro-access/scripts/template"
-	"github.com/doitintl/aws-ro-access/scripts/venv"
+	"github.com/doitintl/aws-ro-access/scripts/internal/localcloud"
+	"github.com/doitintl/aws-ro-access/scripts/internal/repo"
+	"github.com/doitintl/aws-ro-access/scripts/internal/runtimeapi"
+	"github.com/doitintl/aws-ro-access/scripts/internal/venv"
 )
 
 const (
@@ -42,7 +42,7 @@ func main() {
 }
 
 func run(ctx context.Context) (err error) {
-	root, err := template.Root()
+	root, err := repo.Root()
 	if err != nil {
 		return err
 	}
@@ -55,7 +55,7 @@ func run(ctx context.Context) (err error) {
 		return fmt.Errorf("make a folder for the certificate: %w", err)
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
-	certificate, err := function.NewCertificate(dir)
+	certificate, err := runtimeapi.NewCertificate(dir)
 	if err != nil {
 		return err
 	}

@@ -12,7 +12,7 @@ import (
 	"path/filepath"
 	"syscall"
 
-	"github.com/doitintl/aws-ro-access/scripts/template"
+	"github.com/doitintl/aws-ro-access/scripts/internal/repo"
 )
 
 func main() {
@@ -27,7 +27,7 @@ func main() {
 func run(ctx context.Context) error {
 	write := flag.Bool("write", false, "draw scripts/storm/storm.svg, and print the README's table")
 	flag.Parse()
-	root, err := template.Root()
+	root, err := repo.Root()
 	if err != nil {
 		return err
 	}

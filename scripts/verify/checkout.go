@@ -9,14 +9,14 @@ import (
 	"runtime"
 	"strings"
 
-	"github.com/doitintl/aws-ro-access/scripts/code"
-	"github.com/doitintl/aws-ro-access/scripts/commit"
-	"github.com/doitintl/aws-ro-access/scripts/template"
+	"github.com/doitintl/aws-ro-access/scripts/internal/code"
+	"github.com/doitintl/aws-ro-access/scripts/internal/repo"
+	"github.com/doitintl/aws-ro-access/scripts/internal/template"
 )
 
 // checkout rebuilds the function and compares it with the committed templates.
 func checkout(r *report, root string) error {
-	head, err := commit.Head(root)
+	head, err := repo.Head(root)
 	if err == nil {
 		r.title("This checkout, commit %.12s %s", head.Hash, strings.Join(head.Tags, " "))
 		for _, path := range head.Changed {
@@ -31,7 +31,7 @@ func checkout(r *report, root string) error {
 		if head.Hash == "" {
 			return os.ReadFile(filepath.Join(root, path)) // #nosec G304 -- the repository's own file
 		}
-		return commit.File(root, head.Hash, path)
+		return repo.File(root, head.Hash, path)
 	}
 	body, err := committed(template.Path)
 	if err != nil {
@@ -87,11 +87,11 @@ func released(root, version string) ([]byte, error) {
 	if !versions.MatchString(version) { // git would take v1.0.0~5 for a commit that was never released
 		return nil, fmt.Errorf("the stack says that it is of version %q, which is none", version)
 	}
-	tagged, err := commit.File(root, "refs/tags/v"+version, template.Path)
+	tagged, err := repo.File(root, "refs/tags/v"+version, template.Path)
 	if err == nil {
 		return tagged, nil
 	}
-	committed, err := commit.File(root, "HEAD", template.Path)
+	committed, err := repo.File(root, "HEAD", template.Path)
 	if err != nil {
 		if committed, err = os.ReadFile(filepath.Join(root, template.Path)); err != nil { // #nosec G304 -- the repository's own file
 			return nil, err

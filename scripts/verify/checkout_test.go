@@ -7,8 +7,8 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/doitintl/aws-ro-access/scripts/code"
-	"github.com/doitintl/aws-ro-access/scripts/template"
+	"github.com/doitintl/aws-ro-access/scripts/internal/code"
+	"github.com/doitintl/aws-ro-access/scripts/internal/template"
 )
 
 func aZip(program string) code.Zip {

@@ -21,7 +21,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/config"
 
-	"github.com/doitintl/aws-ro-access/scripts/template"
+	"github.com/doitintl/aws-ro-access/scripts/internal/repo"
 )
 
 func main() {
@@ -40,7 +40,7 @@ func main() {
 }
 
 func run(ctx context.Context, r *report, name, region string) error {
-	root, err := template.Root()
+	root, err := repo.Root()
 	if err != nil {
 		return err
 	}

@@ -1,0 +1,280 @@
+package endpoint
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"io"
+	"maps"
+	"net/http"
+	"net/http/httptest"
+	"net/http/httputil"
+	"net/url"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	v4 "github.com/aws/aws-sdk-go-v2/aws/signer/v4"
+
+	"github.com/doitintl/aws-ro-access/scripts/internal/contract"
+)
+
+const (
+	home       = "eu-west-1"
+	externalID = "6a1f3b52-8c1e-4c0a-9d57-1f2e3d4c5b6a"
+	stackID    = "arn:aws:cloudformation:eu-west-1:111122223333:stack/doit/5d1e8a70-c92b-11f0-8a2e-0a1b2c3d4e5f"
+	roleArn    = "arn:aws:iam::111122223333:role/doit/doit-SupportRole-1ABCDEF"
+)
+
+var emptyDigest = sha256Hex(nil)
+
+func sha256Hex(b []byte) string {
+	sum := sha256.Sum256(b)
+	return hex.EncodeToString(sum[:])
+}
+
+// call is one request as the function would send it, and then whatever a test
+// makes of it.
+type call struct {
+	as       aws.Credentials
+	region   string
+	audience string
+	at       time.Time
+	members  map[string]any
+	body     []byte // instead of members
+
+	proof  func(string) string // changes the proof
+	header func(http.Header)   // changes the headers
+	method string
+	path   string
+}
+
+// newCall is a good request of the customer's function.
+func (r *running) newCall(as aws.Credentials, requestType string, members map[string]any) *call {
+	c := &call{as: as, region: home, audience: r.audience, at: time.Now(), method: http.MethodPost, path: "/v1/registrations"}
+	c.members = map[string]any{
+		"requestType": requestType, "requestId": "3d9b5b1e-6d5a-4a53-a5f3-6a7a7f1f0b11", "stackId": stackID, "accountId": customer,
+		"region": home, "roleArn": roleArn, "externalId": externalID,
+	}
+	maps.Copy(c.members, members)
+	return c
+}
+
+// answer is what came back.
+type answer struct {
+	status  int
+	problem problem
+	id      string
+	header  http.Header
+}
+
+func (a answer) String() string {
+	return fmt.Sprintf("%d %s", a.status, a.problem.name())
+}
+
+func (r *running) send(t testing.TB, c *call) answer {
+	t.Helper()
+	a, err := r.try(t, c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return a
+}
+
+func (r *running) try(t testing.TB, c *call) (answer, error) {
+	body := c.body
+	if body == nil {
+		var err error
+		if body, err = json.Marshal(c.members); err != nil {
+			return answer{}, err
+		}
+	}
+	proof := presign(t, c.as, c.region, c.at, "https://"+stsHost(c.region), map[string]string{
+		"X-DoiT-Audience": c.audience, "X-DoiT-Content-SHA256": sha256Hex(body),
+	})
+	if c.proof != nil {
+		proof = c.proof(proof)
+	}
+	request, err := http.NewRequestWithContext(t.Context(), c.method, r.url+c.path, bytes.NewReader(body))
+	if err != nil {
+		return answer{}, err
+	}
+	request.Header = http.Header{
+		"Content-Type": {"application/json"}, "User-Agent": {"doit-aws-ro-access/1.0.0"},
+		"Idempotency-Key": {sha256Hex(body)}, "X-Doit-Caller-Identity": {proof},
+	}
+	if c.header != nil {
+		c.header(request.Header)
+	}
+	response, err := r.http.Do(request)
+	if err != nil {
+		return answer{}, withoutURL(err)
+	}
+	defer func() { _ = response.Body.Close() }() // read-only
+	return readAnswer(response)
+}
+
+// readAnswer holds every answer to the contract.
+func readAnswer(response *http.Response) (answer, error) {
+	a := answer{status: response.StatusCode, header: response.Header}
+	text, err := io.ReadAll(response.Body)
+	if err != nil {
+		return answer{}, err
+	}
+	if err := contract.Response(response.StatusCode, response.Header, text); err != nil {
+		return a, err
+	}
+	media := response.Header.Get("Content-Type")
+	if a.status == http.StatusOK {
+		var taken struct {
+			RegistrationID string `json:"registrationId"`
+		}
+		err = json.Unmarshal(text, &taken)
+		if a.id = taken.RegistrationID; err != nil || a.id == "" || media != "application/json" {
+			return a, fmt.Errorf("the answer 200 is %s %q: %w", media, text, err)
+		}
+		return a, nil
+	}
+	if err := json.Unmarshal(text, &a.problem); err != nil || media != "application/problem+json" || a.problem.Status != a.status || a.problem.Detail == "" || a.problem.Title == "" {
+		return a, fmt.Errorf("the answer %d is %s %q: %w", a.status, media, text, err)
+	}
+	if waits := a.status == 425 || a.status == 429 || a.status == 503; waits != (response.Header.Get("Retry-After") != "") {
+		return a, fmt.Errorf("the answer %d has Retry-After %q", a.status, response.Header.Get("Retry-After"))
+	}
+	return a, nil
+}
+
+// expect sends the call and wants the problem, or success where it is nil.
+func (r *running) expect(t testing.TB, c *call, want *problem) answer {
+	t.Helper()
+	a := r.send(t, c)
+	if want == nil && a.status != http.StatusOK || want != nil && (a.problem.Type != want.Type || a.status != want.Status) {
+		t.Fatalf("the answer is %v, want %v", a, want)
+	}
+	return a
+}
+
+// list is what the admin listener shows.
+func (r *running) list(t testing.TB) []listed {
+	t.Helper()
+	response, err := http.Get(r.admin + "/v1/registrations") // #nosec G107 -- loopback
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = response.Body.Close() }() // read-only
+	var all []listed
+	if err := json.NewDecoder(response.Body).Decode(&all); err != nil {
+		t.Fatal(err)
+	}
+	return all
+}
+
+// presign is the function's side of the proof.
+func presign(t testing.TB, as aws.Credentials, region string, at time.Time, base string, headers map[string]string) string {
+	request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, base+"/?Action=GetCallerIdentity&Version=2011-06-15&X-Amz-Expires=60", nil) // #nosec G704 -- it is signed, and not sent
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, value := range headers {
+		request.Header.Set(name, value)
+	}
+	signed, _, err := v4.NewSigner().PresignHTTP(t.Context(), as, request, emptyDigest, "sts", region, at)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return signed
+}
+
+func stsHost(region string) string {
+	if host := stsHosts[region]; host != "" {
+		return host
+	}
+	return "sts." + region + ".amazonaws.com"
+}
+
+// countingSTS is an STS that counts how often it is asked, and by which name.
+type countingSTS struct {
+	url             string
+	identify, trust atomic.Int64
+
+	mu    sync.Mutex
+	hosts []string
+}
+
+// countSTS starts a server in front of an answering one.
+func countSTS(t testing.TB, answering http.Handler) *countingSTS {
+	t.Helper()
+	s := &countingSTS{}
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.Method == http.MethodGet {
+			s.identify.Add(1)
+			s.mu.Lock()
+			s.hosts = append(s.hosts, r.Host)
+			s.mu.Unlock()
+		} else {
+			s.trust.Add(1)
+		}
+		answering.ServeHTTP(w, r)
+	}))
+	t.Cleanup(server.Close)
+	s.url = server.URL
+	return s
+}
+
+// cloudSTS is the local cloud's STS, counted.
+func cloudSTS(t testing.TB) *countingSTS {
+	t.Helper()
+	if err := startCloud(); err != nil {
+		t.Fatal(err)
+	}
+	target, err := url.Parse(cloud.URL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return countSTS(t, &httputil.ReverseProxy{
+		Rewrite: func(p *httputil.ProxyRequest) {
+			p.SetURL(target)
+			p.Out.Host = p.In.Host
+		},
+		Transport: cloudTransport,
+	})
+}
+
+var cloudTransport = &http.Transport{MaxIdleConnsPerHost: 32}
+
+var (
+	sessionsMu sync.Mutex
+	sessions   = map[string]aws.Credentials{}
+)
+
+// session is a session of a role, made once for all tests. It is who calls when
+// that account's function does.
+func session(t testing.TB, account, role string) aws.Credentials {
+	t.Helper()
+	if err := startCloud(); err != nil {
+		t.Fatal(err)
+	}
+	sessionsMu.Lock()
+	defer sessionsMu.Unlock()
+	key := account + "/" + role
+	if _, made := sessions[key]; !made {
+		made, err := cloud.Session(t.Context(), account, role, "function", "sts:GetCallerIdentity")
+		if err != nil {
+			t.Fatal(err)
+		}
+		sessions[key] = made
+	}
+	return sessions[key]
+}
+
+// function is the session of the customer's function.
+func function(t testing.TB) aws.Credentials { return session(t, customer, "doit-RegistrationRole") }
+
+func replace(old, with string) func(string) string {
+	return func(s string) string { return strings.Replace(s, old, with, 1) }
+}

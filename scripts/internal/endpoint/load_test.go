@@ -1,0 +1,213 @@
+package endpoint
+
+import (
+	"flag"
+	"fmt"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+)
+
+const callers = 200
+
+// The race detector makes each registration cost a hundredth of a second and
+// more, so the whole load is for who asks for it (-args -registrations 2000) and
+// for the benchmark.
+var registrations = flag.Int("registrations", 600, "how many registrations TestNothingIsLostUnderLoad sends")
+
+// loadCaller has an account of its own, and credentials that verifyingSTS knows.
+func loadCaller(i int) (account string, as aws.Credentials) {
+	account = fmt.Sprintf("%012d", 100000000000+i)
+	return account, aws.Credentials{AccessKeyID: "ASIA" + account, SecretAccessKey: "secret of " + account, SessionToken: "token/of+" + account + "=="}
+}
+
+// verifyingSTS signs each proof again and believes it only where both are the
+// same. Roles open with the external ID that is also their name.
+func verifyingSTS(t testing.TB) scripted {
+	return scripted{
+		identify: func(w http.ResponseWriter, r *http.Request) {
+			query := r.URL.Query()
+			scope := strings.Split(query.Get("X-Amz-Credential"), "/")
+			at, err := time.Parse(amzDate, query.Get("X-Amz-Date"))
+			if err != nil || len(scope) != 5 {
+				stsError(http.StatusForbidden, "IncompleteSignature")(w, r)
+				return
+			}
+			account := strings.TrimPrefix(scope[0], "ASIA")
+			signed := presign(t, aws.Credentials{AccessKeyID: scope[0], SecretAccessKey: "secret of " + account, SessionToken: "token/of+" + account + "=="},
+				scope[2], at, "https://"+r.Host, map[string]string{
+					"X-DoiT-Audience": r.Header.Get("X-DoiT-Audience"), "X-DoiT-Content-SHA256": r.Header.Get("X-DoiT-Content-SHA256"),
+				})
+			if signed != "https://"+r.Host+r.RequestURI {
+				stsError(http.StatusForbidden, "SignatureDoesNotMatch")(w, r)
+				return
+			}
+			says(http.StatusOK, identityOf(account, "doit-RegistrationRole"))(w, r)
+		},
+		assume: func(w http.ResponseWriter, r *http.Request) {
+			if role := r.FormValue("RoleArn"); r.FormValue("ExternalId") == role[strings.LastIndexByte(role, '/')+1:] {
+				opens(w, r)
+				return
+			}
+			stsError(http.StatusForbidden, "AccessDenied")(w, r)
+		},
+	}
+}
+
+// loadCall is the i-th registration.
+func loadCall(r *running, i int) *call {
+	account, as := loadCaller(i % callers)
+	role := fmt.Sprintf("doit-SupportRole-%d", i)
+	return r.newCall(as, "Create", map[string]any{
+		"accountId": account, "externalId": role, "roleArn": "arn:aws:iam::" + account + ":role/doit/" + role,
+		"stackId": strings.Replace(stackID, customer, account, 1), "issuedAt": "2026-01-01T00:00:00Z",
+	})
+}
+
+// load sends all registrations, each until it is taken, and returns how long each
+// took and the IDs that were given.
+func load(t testing.TB, r *running, first, count int, taken *atomic.Int64) (times []time.Duration, ids []string) {
+	times, ids = make([]time.Duration, count), make([]string, count)
+	var all sync.WaitGroup
+	for worker := range callers {
+		all.Go(func() {
+			for i := worker; i < count; i += callers {
+				began := time.Now()
+				for c := loadCall(r, first+i); ids[i] == ""; {
+					c.at = time.Now()
+					a, err := r.try(t, c)
+					switch {
+					case err != nil, a.status == http.StatusServiceUnavailable: // killed, or slow: as the function does, try again
+						time.Sleep(20 * time.Millisecond)
+					case a.status != http.StatusOK:
+						t.Errorf("registration %d is answered %v", i, a)
+						return
+					}
+					ids[i] = a.id
+				}
+				times[i] = time.Since(began)
+				taken.Add(1)
+			}
+		})
+	}
+	all.Wait()
+	return times, ids
+}
+
+// TestNothingIsLostUnderLoad kills the endpoint in the middle, the hard way.
+func TestNothingIsLostUnderLoad(t *testing.T) {
+	t.Parallel()
+	db := filepath.Join(t.TempDir(), "registrations.db")
+	sts := countSTS(t, verifyingSTS(t))
+	flags := []string{"-db", db, "-sts", sts.url, "-admin", "127.0.0.1:0", "-cert", filepath.Join(scratch, "cert.pem"), "-key", filepath.Join(scratch, "key.pem")}
+	process, r := startProcess(t, append(flags, "-listen", "127.0.0.1:0")...)
+
+	var taken atomic.Int64
+	loaded := make(chan []string)
+	go func() {
+		_, ids := load(t, r, 0, *registrations, &taken)
+		loaded <- ids
+	}()
+	for taken.Load() < int64(*registrations/2) && !t.Failed() {
+		time.Sleep(time.Millisecond)
+	}
+	if err := process.Process.Kill(); err != nil {
+		t.Fatal(err)
+	}
+	_ = process.Wait() // killed
+	atKill := taken.Load()
+	_, again := startProcess(t, append(flags, "-listen", r.audience)...)
+	ids := <-loaded
+	t.Logf("killed when %d of %d were taken", atKill, *registrations)
+
+	intact(t, again, ids)
+	kept, err := openStore(t.Context(), db)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = kept.db.Close() }() // only read
+	var verdict string
+	if err := kept.db.QueryRowContext(t.Context(), "PRAGMA integrity_check").Scan(&verdict); err != nil || verdict != "ok" {
+		t.Errorf("the database says %q, %v", verdict, err)
+	}
+}
+
+// intact wants one row for each registration, with the ID that was answered.
+func intact(t testing.TB, r *running, ids []string) {
+	t.Helper()
+	rows := r.list(t)
+	byRole := map[string]listed{}
+	for _, row := range rows {
+		byRole[row.RoleArn] = row
+		if row.Status != "active" || len(row.History) != 1 || row.History[0].ProvedAccount != row.AccountID {
+			t.Errorf("row %+v", row)
+		}
+	}
+	if len(rows) != len(ids) || len(byRole) != len(ids) {
+		t.Errorf("%d rows of %d roles, want %d", len(rows), len(byRole), len(ids))
+	}
+	for i, id := range ids {
+		account, _ := loadCaller(i % callers)
+		if role := fmt.Sprintf("arn:aws:iam::%s:role/doit/doit-SupportRole-%d", account, i); byRole[role].RegistrationID != id {
+			t.Errorf("registration %d was answered %q, and its row is %q", i, id, byRole[role].RegistrationID)
+		}
+	}
+}
+
+// startProcess runs the endpoint as a program of its own: this test binary, see
+// TestMain.
+func startProcess(t testing.TB, flags ...string) (*exec.Cmd, *running) {
+	t.Helper()
+	program, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	process := exec.CommandContext(t.Context(), program, flags...) // #nosec G204 -- this test
+	process.Env = append(os.Environ(), "ENDPOINT_PROCESS=1")
+	r := &running{log: &lockedBuffer{}}
+	process.Stderr = r.log
+	stdout, err := process.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := process.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		_ = process.Process.Kill() // it may have ended
+		_ = process.Wait()
+		if t.Failed() {
+			t.Logf("the endpoint's log ends:\n%s", r.log)
+		}
+	})
+	r.ready(t, stdout)
+	return process, r
+}
+
+// BenchmarkRegistrations: 2,000 registrations from 200 concurrent callers an
+// iteration, through all checks, into a file.
+func BenchmarkRegistrations(b *testing.B) {
+	sts := countSTS(b, verifyingSTS(b))
+	r := start(b, []string{"-db", filepath.Join(b.TempDir(), "registrations.db"), "-sts", sts.url})
+	var all []time.Duration
+	var ids []string
+	var taken atomic.Int64
+	for b.Loop() {
+		times, given := load(b, r, len(all), 2000, &taken)
+		all, ids = append(all, times...), append(ids, given...)
+	}
+	intact(b, r, ids)
+	slices.Sort(all)
+	b.ReportMetric(float64(len(all))/b.Elapsed().Seconds(), "registrations/s")
+	b.ReportMetric(float64(all[len(all)/2].Microseconds())/1000, "p50-ms")
+	b.ReportMetric(float64(all[len(all)*99/100].Microseconds())/1000, "p99-ms")
+}

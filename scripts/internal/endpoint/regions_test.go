@@ -1,0 +1,27 @@
+package endpoint
+
+import (
+	"maps"
+	"testing"
+
+	"github.com/doitintl/aws-ro-access/scripts/internal/regions"
+	"github.com/doitintl/aws-ro-access/scripts/internal/repo"
+)
+
+func TestTheRegionsAreAWSsOwn(t *testing.T) {
+	t.Parallel()
+	root, err := repo.Root()
+	if err != nil {
+		t.Fatal(err)
+	}
+	theirs, err := regions.Read(root)
+	if err != nil {
+		t.Fatal(err)
+	}
+	maps.DeleteFunc(theirs, func(_, partition string) bool { // such as the isolated ones, in which the function does not run
+		return partition != "aws" && partition != "aws-us-gov" && partition != "aws-cn" && partition != "aws-eusc"
+	})
+	if !maps.Equal(map[string]string(theirs), partitionOf) {
+		t.Errorf("the endpoint knows %v, AWS has %v", partitionOf, theirs)
+	}
+}

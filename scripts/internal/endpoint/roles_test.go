@@ -1,0 +1,169 @@
+package endpoint
+
+import (
+	"fmt"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/iam"
+)
+
+// supportRole makes a role in the customer's account, in the local cloud.
+func supportRole(t *testing.T, name, statement string) string {
+	t.Helper()
+	if err := startCloud(); err != nil {
+		t.Fatal(err)
+	}
+	made, err := iam.NewFromConfig(cloud.Root(customer, home)).CreateRole(t.Context(), &iam.CreateRoleInput{
+		RoleName: &name, Path: aws.String("/doit/"),
+		AssumeRolePolicyDocument: aws.String(`{"Version":"2012-10-17","Statement":[` + statement + `]}`),
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return *made.Role.Arn
+}
+
+// trust lets DoiT in under a condition.
+func trust(condition string) string {
+	return `{"Effect":"Allow","Principal":{"AWS":"` + doit + `"},"Action":"sts:AssumeRole","Condition":{` + condition + `}}`
+}
+
+func TestRolesAreTriedBeforeTheyAreRecorded(t *testing.T) {
+	t.Parallel()
+	const exact = `"StringEquals":{"sts:ExternalId":"` + externalID + `"}`
+	for i, c := range []struct {
+		name, trust string
+		ticket      string
+		want        *problem
+	}{
+		{"a role like the template's", trust(exact + `,"StringLike":{"sts:RoleSessionName":"12345-*"},"StringEqualsIfExists":{"aws:PrincipalType":"AssumedRole"}`), "12345", nil},
+		{"a role without a ticket", trust(exact), "", nil},
+		{"a role for another ticket", trust(exact + `,"StringLike":{"sts:RoleSessionName":"999-*"}`), "12345", roleNotAssumable},
+		{"a role for one of two external IDs", trust(`"StringEquals":{"sts:ExternalId":["` + externalID + `","another"]}`), "", nil},
+		{"a role for another external ID", trust(`"StringEquals":{"sts:ExternalId":"another"}`), "", roleNotAssumable},
+		{"a role for a stranger", strings.Replace(trust(exact), doit, stranger, 1), "", roleNotAssumable},
+		{"a dismissed role", strings.Replace(trust(exact), "Allow", "Deny", 1), "", roleNotAssumable},
+		{"a role that opens without the external ID", trust(``), "", roleOpensWithout},
+		{"a role that forbids another external ID only where there is one", trust(`"StringEqualsIfExists":{"sts:ExternalId":"` + externalID + `"}`), "", roleOpensWithout},
+		{"a role that opens with any external ID", trust(`"StringLike":{"sts:ExternalId":"?*"}`), "", roleOpensWithAnother},
+		{"a role that opens with any of the same length", trust(`"StringLike":{"sts:ExternalId":"` + externalID[:len(externalID)-1] + `?"}`), "", roleOpensWithAnother},
+		{"a role that opens with any that begins the same", trust(`"StringLike":{"sts:ExternalId":"` + externalID[:8] + `*"}`), "", roleOpensWithAnother},
+		{"a role that opens with any that goes on", trust(`"StringLike":{"sts:ExternalId":"` + externalID + `*"}`), "", roleOpensWithAnother},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			sts := cloudSTS(t)
+			r := start(t, []string{"-sts", sts.url})
+			call := r.newCall(function(t), "Create", map[string]any{"roleArn": supportRole(t, fmt.Sprintf("SupportRole%d", i), c.trust)})
+			if c.ticket != "" {
+				call.members["ticketId"] = c.ticket
+			}
+			r.expect(t, call, c.want)
+			if rows := r.list(t); (len(rows) == 1) != (c.want == nil) {
+				t.Errorf("%d rows", len(rows))
+			}
+		})
+	}
+}
+
+func TestARoleThatIsNotThereYetIsTooEarly(t *testing.T) {
+	t.Parallel()
+	r := start(t, []string{"-sts", cloudSTS(t).url})
+	c := r.newCall(function(t), "Create", map[string]any{"roleArn": "arn:aws:iam::111122223333:role/doit/LateRole"})
+	r.expect(t, c, roleNotAssumable)
+	supportRole(t, "LateRole", trust(`"StringEquals":{"sts:ExternalId":"`+externalID+`"}`))
+	r.expect(t, c, nil)
+}
+
+func TestAnSTSThatCannotSayWhetherARoleOpensIsUnavailable(t *testing.T) {
+	t.Parallel()
+	for name, assume := range map[string]http.HandlerFunc{
+		"throttled":             stsError(400, "Throttling"),
+		"failing":               stsError(500, "InternalFailure"),
+		"down":                  says(503, ""),
+		"a region not enabled":  stsError(403, "RegionDisabledException"),
+		"our own token ran out": stsError(403, "ExpiredToken"),
+		"a bad role name":       stsError(400, "ValidationError"),
+		"no sense":              says(200, "<html>"),
+		"hanging":               slow(""),
+		"hanging up":            func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) },
+		"redirecting": func(w http.ResponseWriter, r *http.Request) {
+			http.Redirect(w, r, "/elsewhere", http.StatusTemporaryRedirect)
+		},
+		"hanging at the last try": onlyThen(2, slow("")),
+		"failing at the last try": onlyThen(3, stsError(500, "InternalFailure")),
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			r, sts := startScripted(t, scripted{assume: assume}, nil, func(o *options) { o.roleLimit = 500 * time.Millisecond })
+			began := time.Now()
+			r.expect(t, r.newCall(somebody, "Create", nil), roleUnverifiable)
+			if took := time.Since(began); took > 5*time.Second {
+				t.Errorf("the answer took %v", took)
+			}
+			if rows := r.list(t); len(rows) != 0 {
+				t.Errorf("recorded %+v", rows)
+			}
+			if tries := sts.trust.Load(); tries > 4 {
+				t.Errorf("the role was tried %d times", tries)
+			}
+		})
+	}
+}
+
+// onlyThen lets the role behave until its n-th try.
+func onlyThen(n int, then http.HandlerFunc) http.HandlerFunc {
+	tries := make(chan int, 1)
+	tries <- 0
+	return func(w http.ResponseWriter, r *http.Request) {
+		try := <-tries + 1
+		tries <- try
+		if try < n {
+			assumable(w, r)
+			return
+		}
+		then(w, r)
+	}
+}
+
+func TestEveryTryIsInTheStacksRegionAndNamesTheTicket(t *testing.T) {
+	t.Parallel()
+	for ticket, want := range map[string]string{"": "doit-verify", "12345": "12345-verify"} {
+		r, sts := startScripted(t, scripted{assume: func(w http.ResponseWriter, r *http.Request) {
+			scope := r.Header.Get("Authorization")
+			if r.FormValue("RoleSessionName") != want || r.FormValue("RoleArn") != roleArn || !strings.Contains(scope, "/"+home+"/sts/") {
+				t.Errorf("tried %q as %q in %s", r.FormValue("RoleArn"), r.FormValue("RoleSessionName"), scope)
+			}
+			assumable(w, r)
+		}}, nil)
+		c := r.newCall(somebody, "Create", nil)
+		if ticket != "" {
+			c.members["ticketId"] = ticket
+		}
+		r.expect(t, c, nil)
+		if tries := sts.trust.Load(); tries != 4 {
+			t.Errorf("the role was tried %d times", tries)
+		}
+	}
+}
+
+func TestEndingAccessNeverWaitsForTheRole(t *testing.T) {
+	t.Parallel()
+	for name, members := range map[string]map[string]any{
+		"dismissed": {"access": "dismissed"},
+		"run out":   {"accessExpires": "2020-01-01T00:00:00Z"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			r, sts := startScripted(t, scripted{assume: slow("")}, []string{"-early", "60"})
+			r.expect(t, r.newCall(somebody, "Create", members), nil)
+			if rows := r.list(t); len(rows) != 1 || rows[0].Status != "suspended" || sts.trust.Load() != 0 {
+				t.Errorf("rows %+v after %d tries", rows, sts.trust.Load())
+			}
+		})
+	}
+}

@@ -1,0 +1,210 @@
+// Package localcloud runs MiniStack, an AWS emulator that enforces IAM, on this
+// machine: the demo and the tests launch the published template in it.
+package localcloud
+
+import (
+	"context"
+	_ "embed"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"syscall"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/credentials"
+
+	"github.com/doitintl/aws-ro-access/scripts/internal/venv"
+	"github.com/doitintl/aws-ro-access/scripts/internal/wholebody"
+)
+
+//go:embed run.py
+var run string
+
+// Cloud is one running emulator.
+type Cloud struct {
+	// URL answers for every AWS service.
+	URL string
+
+	dir    string
+	group  int // of all processes of this cloud
+	stdin  io.Closer
+	exited chan struct{}
+	stop   func()
+	built  func() (endpoint string, err error)
+}
+
+// Options are what callers of Start differ in.
+type Options struct {
+	// Progress hears about the first installation. Nothing is said without it.
+	Progress io.Writer
+	// Roots is a PEM file: the only roots that the cloud's Lambda functions trust.
+	Roots string
+}
+
+// Start installs the emulator where that was not done yet, starts it on
+// 127.0.0.1 and a free port, and returns when it answers. It runs until Stop,
+// the end of ctx or the end of this process, however that comes.
+func Start(ctx context.Context, options Options) (*Cloud, error) {
+	if options.Progress == nil {
+		options.Progress = io.Discard
+	}
+	python, err := venv.Install(ctx, "ministack", options.Progress)
+	if err != nil {
+		return nil, err
+	}
+	// The port is free when it is chosen and may be taken before the emulator
+	// listens, when many start at once.
+	for try := 1; ; try++ {
+		cloud, err := start(ctx, python, options.Roots)
+		if err == nil || try == 3 || !errors.Is(err, errTaken) {
+			return cloud, err
+		}
+	}
+}
+
+var errTaken = errors.New("its port was taken")
+
+func start(ctx context.Context, python, roots string) (_ *Cloud, err error) {
+	port, err := freePort()
+	if err != nil {
+		return nil, err
+	}
+	dir, err := os.MkdirTemp("", "localcloud-")
+	if err != nil {
+		return nil, fmt.Errorf("make a folder for the local cloud: %w", err)
+	}
+	log, err := os.Create(filepath.Join(dir, "log")) // #nosec G304 -- a name of our own
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("make the local cloud's log: %w", err), os.RemoveAll(dir))
+	}
+	defer func() { _ = log.Close() }() // the emulator has its own descriptor
+
+	emulator := exec.Command(python, "-c", run) // #nosec G204 -- a program of our own
+	emulator.Dir = dir
+	emulator.Env = environment(dir, port, roots)
+	emulator.Stdout, emulator.Stderr = log, log
+	emulator.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	stdin, err := emulator.StdinPipe()
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("start MiniStack: %w", err), os.RemoveAll(dir))
+	}
+	if err := emulator.Start(); err != nil {
+		return nil, errors.Join(fmt.Errorf("start MiniStack: %w", err), os.RemoveAll(dir))
+	}
+
+	cloud := &Cloud{URL: "http://127.0.0.1:" + port, dir: dir, group: emulator.Process.Pid, stdin: stdin, exited: make(chan struct{})}
+	go func() {
+		_ = emulator.Wait() // killed in the end, always
+		close(cloud.exited)
+	}()
+	cloud.stop = sync.OnceFunc(cloud.end)
+	cloud.built = sync.OnceValues(cloud.buildEndpoint)
+	context.AfterFunc(ctx, cloud.stop)
+	if err := cloud.ready(ctx); err != nil {
+		err = fmt.Errorf("start MiniStack: %w: %s", err, venv.LastLine([]byte(cloud.Log())))
+		cloud.Stop()
+		return nil, err
+	}
+	return cloud, nil
+}
+
+func freePort() (string, error) {
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return "", fmt.Errorf("find a free port on 127.0.0.1 for the local cloud: %w", err)
+	}
+	_, port, err := net.SplitHostPort(listener.Addr().String())
+	return port, errors.Join(err, listener.Close())
+}
+
+// environment is all that the emulator, and through it each function, gets of
+// this process's own: no credentials, no proxy, no endpoint of another cloud.
+func environment(dir, port, roots string) []string {
+	env := []string{
+		"PATH=" + os.Getenv("PATH"),
+		"HOME=" + dir,
+		"TMPDIR=" + dir, // its PID file and the functions' code
+		"STATE_DIR=" + filepath.Join(dir, "state"),
+		"S3_DATA_DIR=" + filepath.Join(dir, "s3"),
+		"AUTH=true", // IAM decides, as in AWS
+		"BIND_HOST=127.0.0.1",
+		"GATEWAY_PORT=" + port,
+	}
+	if roots != "" {
+		env = append(env, "SSL_CERT_FILE="+roots)
+	}
+	return env
+}
+
+func (c *Cloud) ready(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
+	defer cancel()
+	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
+	for {
+		request, err := http.NewRequestWithContext(ctx, http.MethodGet, c.URL+"/_ministack/health", nil)
+		if err != nil {
+			return err
+		}
+		if answer, err := client.Do(request); err == nil {
+			if err := answer.Body.Close(); err != nil {
+				return err
+			}
+			if answer.StatusCode == http.StatusOK {
+				return nil
+			}
+		}
+		select {
+		case <-c.exited:
+			if strings.Contains(c.Log(), "already in use") {
+				return errTaken
+			}
+			return errors.New("it ended before it answered")
+		case <-ctx.Done():
+			return fmt.Errorf("it did not answer at %s: %w", c.URL, context.Cause(ctx))
+		case <-time.After(20 * time.Millisecond):
+		}
+	}
+}
+
+// Stop ends the emulator and the functions that it runs, and removes what they
+// wrote. It may be called more than once.
+func (c *Cloud) Stop() { c.stop() }
+
+func (c *Cloud) end() {
+	_ = c.stdin.Close() // run.py kills the process group, itself included
+	<-c.exited
+	_ = os.RemoveAll(c.dir) // a scratch folder under the system's
+}
+
+// Log is what the emulator has written up to now.
+func (c *Cloud) Log() string {
+	log, err := os.ReadFile(filepath.Join(c.dir, "log"))
+	if err != nil {
+		return "no log: " + err.Error()
+	}
+	return string(log)
+}
+
+// Root is an account's root user in one region. The emulator takes an access
+// key of twelve digits for that.
+func (c *Cloud) Root(account, region string) aws.Config {
+	return c.Config(region, aws.Credentials{AccessKeyID: account, SecretAccessKey: "local"})
+}
+
+// Config speaks to this cloud with the credentials given.
+func (c *Cloud) Config(region string, as aws.Credentials) aws.Config {
+	return aws.Config{
+		Region:       region,
+		BaseEndpoint: aws.String(c.URL),
+		Credentials:  credentials.StaticCredentialsProvider{Value: as},
+		HTTPClient:   wholebody.Client{Client: &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 8}}},
+	}
+}

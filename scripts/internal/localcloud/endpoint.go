@@ -1,0 +1,143 @@
+package localcloud
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+
+	"github.com/doitintl/aws-ro-access/scripts/internal/repo"
+	"github.com/doitintl/aws-ro-access/scripts/internal/venv"
+)
+
+// Endpoint is DoiT's registration endpoint, the reference one, which asks this
+// cloud's STS. It ends with the cloud.
+type Endpoint struct {
+	// URL is where it listens, without a path.
+	URL string
+
+	admin   string
+	process *os.Process
+}
+
+// Registration is a row of the endpoint's, as its admin listener shows it.
+type Registration struct {
+	RegistrationID string  `json:"registrationId"`
+	AccountID      string  `json:"accountId"`
+	Region         string  `json:"region"`
+	StackID        string  `json:"stackId"`
+	RoleArn        string  `json:"roleArn"`
+	ExternalID     string  `json:"externalId"`
+	TicketID       string  `json:"ticketId"`
+	Access         string  `json:"access"`
+	AccessExpires  string  `json:"accessExpires"`
+	Status         string  `json:"status"`
+	History        []Event `json:"history"`
+}
+
+// Event is one event that the endpoint took, and what it found out.
+type Event struct {
+	RequestType    string `json:"requestType"`
+	ClaimedAccount string `json:"claimedAccount"`
+	ProvedAccount  string `json:"provedAccount"`
+	Caller         string `json:"caller"`
+	Role           string `json:"role"`
+}
+
+// buildEndpoint builds the reference endpoint into the cloud's folder.
+func (c *Cloud) buildEndpoint() (program string, err error) {
+	root, err := repo.Root()
+	if err != nil {
+		return "", err
+	}
+	program = filepath.Join(c.dir, "endpoint")
+	build := exec.Command("go", "build", "-o", program, "./endpoint") // #nosec G204 -- a program of this checkout
+	build.Dir = filepath.Join(root, "scripts")
+	if output, err := build.CombinedOutput(); err != nil {
+		return "", fmt.Errorf("build the reference endpoint: %w: %s", err, venv.LastLine(output))
+	}
+	return program, nil
+}
+
+// StartEndpoint builds and starts the reference endpoint, which assumes roles
+// as whom the credentials say. Flags are further flags of its command line.
+func (c *Cloud) StartEndpoint(ctx context.Context, as aws.Credentials, certFile, keyFile string, flags ...string) (*Endpoint, error) {
+	program, err := c.built()
+	if err != nil {
+		return nil, err
+	}
+	endpoint := exec.CommandContext(ctx, program, append([]string{ // #nosec G204 -- as above
+		"-listen", "127.0.0.1:0", "-admin", "127.0.0.1:0", "-sts", c.URL, "-cert", certFile, "-key", keyFile,
+	}, flags...)...)
+	endpoint.Env = []string{
+		"PATH=" + os.Getenv("PATH"), "HOME=" + c.dir, "AWS_REGION=us-east-1", "AWS_EC2_METADATA_DISABLED=true",
+		"AWS_ACCESS_KEY_ID=" + as.AccessKeyID, "AWS_SECRET_ACCESS_KEY=" + as.SecretAccessKey, "AWS_SESSION_TOKEN=" + as.SessionToken,
+	}
+	// In the emulator's process group it ends when the emulator does.
+	endpoint.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pgid: c.group}
+	log, err := os.CreateTemp(c.dir, "endpoint-*.log")
+	if err != nil {
+		return nil, fmt.Errorf("make the endpoint's log: %w", err)
+	}
+	defer func() { _ = log.Close() }() // the endpoint has its own descriptor
+	endpoint.Stderr = log
+	stdout, err := endpoint.StdoutPipe()
+	if err != nil {
+		return nil, fmt.Errorf("start the reference endpoint: %w", err)
+	}
+	if err := endpoint.Start(); err != nil {
+		return nil, fmt.Errorf("start the reference endpoint: %w", err)
+	}
+
+	e := &Endpoint{process: endpoint.Process}
+	for lines := bufio.NewScanner(stdout); lines.Scan(); {
+		if url, ok := strings.CutPrefix(lines.Text(), "admin on "); ok {
+			e.admin = url
+		}
+		if url, ok := strings.CutPrefix(lines.Text(), "listening on "); ok {
+			e.URL = url
+			break
+		}
+	}
+	go func() { _ = endpoint.Wait() }() // killed in the end, always
+	if e.URL == "" || e.admin == "" {
+		said, err := os.ReadFile(log.Name())
+		return nil, errors.Join(fmt.Errorf("the reference endpoint did not start: %s", venv.LastLine(said)), err)
+	}
+	return e, nil
+}
+
+// Stop ends the endpoint before the cloud ends.
+func (e *Endpoint) Stop() { _ = e.process.Kill() } // it may have ended already
+
+// Registrations are all rows, those of deleted stacks too.
+func (e *Endpoint) Registrations(ctx context.Context) (rows []Registration, err error) {
+	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
+	defer cancel()
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, e.admin+"/v1/registrations", nil)
+	if err != nil {
+		return nil, err
+	}
+	answer, err := http.DefaultClient.Do(request)
+	if err != nil {
+		return nil, fmt.Errorf("list the registrations: %w", err)
+	}
+	defer func() { err = errors.Join(err, answer.Body.Close()) }()
+	if answer.StatusCode != http.StatusOK {
+		return nil, fmt.Errorf("list the registrations: the endpoint answered %s", answer.Status)
+	}
+	if err := json.NewDecoder(answer.Body).Decode(&rows); err != nil {
+		return nil, fmt.Errorf("list the registrations: %w", err)
+	}
+	return rows, nil
+}

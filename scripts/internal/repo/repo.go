@@ -1,0 +1,79 @@
+// Package repo finds this repository on the disk, and asks git which commit is
+// checked out and what was committed.
+package repo
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+)
+
+// mark is a file that every checkout of this repository has, and no other.
+var mark = filepath.Join("template", "doitmanagement.yaml")
+
+// Root finds the top of the repository, above the working directory.
+func Root() (string, error) {
+	dir, err := os.Getwd()
+	if err != nil {
+		return "", err
+	}
+	for {
+		if _, err := os.Stat(filepath.Join(dir, mark)); err == nil {
+			return dir, nil
+		}
+		parent := filepath.Dir(dir)
+		if parent == dir {
+			return "", fmt.Errorf("no %s above the working directory: run this inside the repository", mark)
+		}
+		dir = parent
+	}
+}
+
+// Commit is what is checked out.
+type Commit struct {
+	Hash    string
+	Tags    []string
+	Changed []string // paths that differ from the commit, new ones included
+}
+
+// Head reads the repository at root.
+func Head(root string) (Commit, error) {
+	hash, err := git(root, "rev-parse", "--verify", "HEAD")
+	if err != nil {
+		return Commit{}, err
+	}
+	tags, err := git(root, "tag", "--points-at", "HEAD")
+	if err != nil {
+		return Commit{}, err
+	}
+	status, err := git(root, "status", "--porcelain", "--untracked-files=all", "--no-renames", "-z")
+	if err != nil {
+		return Commit{}, err
+	}
+	c := Commit{Hash: strings.TrimSpace(string(hash)), Tags: strings.Fields(string(tags))}
+	for entry := range strings.SplitSeq(string(status), "\x00") {
+		if len(entry) > 3 { // two letters of state, a space, the path
+			c.Changed = append(c.Changed, entry[3:])
+		}
+	}
+	return c, nil
+}
+
+// File is a file as a revision has it.
+func File(root, revision, path string) ([]byte, error) {
+	return git(root, "cat-file", "blob", revision+":"+path)
+}
+
+func git(root string, args ...string) ([]byte, error) {
+	out, err := exec.Command("git", append([]string{"-C", root}, args...)...).Output() // #nosec G204 -- our own arguments
+	if exit, ok := errors.AsType[*exec.ExitError](err); ok {
+		return nil, fmt.Errorf("git %s: %s", strings.Join(args, " "), strings.TrimSpace(string(exit.Stderr)))
+	}
+	if err != nil {
+		return nil, fmt.Errorf("git %s: %w", args[0], err)
+	}
+	return out, nil
+}

@@ -1,0 +1,360 @@
+package runtimeapi_test
+
+import (
+	"bytes"
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"net/http"
+	"net/url"
+	"os"
+	"regexp"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/doitintl/aws-ro-access/scripts/internal/contract"
+	"github.com/doitintl/aws-ro-access/scripts/internal/runtimeapi"
+)
+
+// A registration is the document on the wire, its members in the design's order.
+type registration struct {
+	RequestType     string `json:"requestType"`
+	RequestID       string `json:"requestId"`
+	StackID         string `json:"stackId"`
+	AccountID       string `json:"accountId"`
+	Region          string `json:"region"`
+	RoleARN         string `json:"roleArn"`
+	ExternalID      string `json:"externalId,omitempty"`
+	TicketID        string `json:"ticketId,omitempty"`
+	Access          string `json:"access,omitempty"`
+	AccessExpires   string `json:"accessExpires,omitempty"`
+	TemplateVersion string `json:"templateVersion,omitempty"`
+	IssuedAt        string `json:"issuedAt,omitempty"`
+}
+
+// registrations are the documents that the endpoint got.
+func (s *scene) registrations() []registration {
+	s.Helper()
+	var all []registration
+	for _, r := range s.endpoint.Requests() {
+		var one registration
+		d := json.NewDecoder(bytes.NewReader(r.Body))
+		d.DisallowUnknownFields()
+		if err := d.Decode(&one); err != nil {
+			s.Fatalf("the registration %q: %v", r.Body, err)
+		}
+		all = append(all, one)
+	}
+	return all
+}
+
+// registration is the last document that the endpoint got.
+func (s *scene) registration() registration {
+	s.Helper()
+	all := s.registrations()
+	if len(all) == 0 {
+		s.Fatal("the endpoint got nothing")
+	}
+	return all[len(all)-1]
+}
+
+// lawful are the bodies that were held against the contract already, which
+// compiles its schemas each time.
+var lawful sync.Map
+
+// checkRegistration holds one call of the endpoint against the design.
+func (s *scene) checkRegistration(r runtimeapi.Request) {
+	s.Helper()
+	endpoint, err := url.Parse(s.env["REGISTRATION_ENDPOINT"])
+	if err != nil {
+		s.Fatal(err)
+	}
+	if r.Method != http.MethodPost || r.Target != endpoint.RequestURI() || r.Host != endpoint.Host {
+		s.Errorf("the registration came as %s %s to %s", r.Method, r.Target, r.Host)
+	}
+	version, err := os.ReadFile("../../../lambda/VERSION")
+	if err != nil {
+		s.Fatal(err)
+	}
+	if _, known := lawful.LoadOrStore(string(r.Body), true); !known {
+		if err := contract.Request(r.Header, r.Body); err != nil {
+			s.Errorf("the registration %s is not the contract's: %v", r.Body, err)
+		}
+	}
+	for name, want := range map[string]string{
+		"Content-Type":    "application/json",
+		"User-Agent":      "doit-aws-ro-access/" + strings.TrimSpace(string(version)),
+		"Idempotency-Key": digest(string(r.Body)),
+	} {
+		if got := r.Header[name]; len(got) != 1 || got[0] != want {
+			s.Errorf("the registration has %s: %q, want %q", name, got, want)
+		}
+	}
+	known := []string{"Content-Type", "User-Agent", "Idempotency-Key", "X-Doit-Caller-Identity", "Content-Length", "Connection"}
+	for name, value := range r.Header {
+		if !slices.Contains(known, name) {
+			s.Errorf("the registration has a header %s: %q", name, value)
+		}
+	}
+	if r.Length != int64(len(r.Body)) {
+		s.Errorf("the registration has Content-Length %d and %d bytes", r.Length, len(r.Body))
+	}
+
+	var document registration
+	if err := json.Unmarshal(r.Body, &document); err != nil {
+		s.Errorf("the registration %q: %v", r.Body, err)
+		return
+	}
+	escaped, _ := json.Marshal(document) // strings always can
+	var plain bytes.Buffer
+	e := json.NewEncoder(&plain)
+	e.SetEscapeHTML(false)
+	_ = e.Encode(document)
+	if !bytes.Equal(r.Body, escaped) && !bytes.Equal(r.Body, bytes.TrimSuffix(plain.Bytes(), []byte("\n"))) {
+		s.Errorf("the registration is not in the design's form:\n%s\nwant\n%s", r.Body, plain.Bytes())
+	}
+	for name, value := range map[string]string{
+		"requestType": document.RequestType, "requestId": document.RequestID, "stackId": document.StackID,
+		"accountId": document.AccountID, "region": document.Region, "roleArn": document.RoleARN,
+	} {
+		if value == "" {
+			s.Errorf("the registration has no %s: %s", name, r.Body)
+		}
+	}
+	if document.RequestType != "Delete" && document.ExternalID == "" {
+		s.Errorf("the registration has no externalId: %s", r.Body)
+	}
+	s.checkProof(r, document)
+}
+
+var suffixes = map[string]string{
+	"aws": "amazonaws.com", "aws-us-gov": "amazonaws.com", "aws-cn": "amazonaws.com.cn", "aws-eusc": "amazonaws.eu",
+}
+
+var proofValues = regexp.MustCompile(`&X-Amz-Date=([0-9]{8}T[0-9]{6}Z)&.*&X-Amz-Signature=([0-9a-f]{64})$`)
+
+// checkProof rebuilds the proof from what the endpoint knows and the keys of
+// the function, signature included. The signature is computed here and not by
+// the library that made it:
+// https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-create-signed-request.html
+func (s *scene) checkProof(r runtimeapi.Request, document registration) {
+	s.Helper()
+	proofs := r.Header["X-Doit-Caller-Identity"]
+	if len(proofs) != 1 {
+		s.Errorf("the registration has %d proofs", len(proofs))
+		return
+	}
+	values := proofValues.FindStringSubmatch(proofs[0])
+	if values == nil {
+		s.Errorf("the proof has no date or no signature: %s", proofs[0])
+		return
+	}
+	date := values[1]
+	signed, err := time.Parse("20060102T150405Z", date)
+	if err != nil || signed.After(r.Received) || r.Received.Sub(signed) > 10*time.Second {
+		s.Errorf("the proof is of %s, and came at %v", date, r.Received.UTC())
+	}
+
+	stack := strings.Split(document.StackID, ":")
+	partition, region, account := stack[1], stack[3], stack[4]
+	if document.Region != region || document.AccountID != account {
+		s.Errorf("the registration is of account %s in %s, its stack is %s", document.AccountID, document.Region, document.StackID)
+	}
+	host := "sts." + region + "." + suffixes[partition]
+	scope := date[:8] + "/" + region + "/sts/aws4_request"
+	query := "Action=GetCallerIdentity&Version=2011-06-15&X-Amz-Algorithm=AWS4-HMAC-SHA256" +
+		"&X-Amz-Credential=" + encode(s.env["AWS_ACCESS_KEY_ID"]+"/"+scope) +
+		"&X-Amz-Date=" + date +
+		"&X-Amz-Expires=60" +
+		"&X-Amz-Security-Token=" + encode(s.env["AWS_SESSION_TOKEN"]) +
+		"&X-Amz-SignedHeaders=host%3Bx-doit-audience%3Bx-doit-content-sha256"
+	canonical := strings.Join([]string{
+		http.MethodGet, "/", query,
+		"host:" + host,
+		"x-doit-audience:" + r.Host,
+		"x-doit-content-sha256:" + digest(string(r.Body)),
+		"", "host;x-doit-audience;x-doit-content-sha256",
+		digest(""),
+	}, "\n")
+	toSign := strings.Join([]string{"AWS4-HMAC-SHA256", date, scope, digest(canonical)}, "\n")
+	key := []byte("AWS4" + s.env["AWS_SECRET_ACCESS_KEY"])
+	for _, part := range append(strings.Split(scope, "/"), toSign) {
+		mac := hmac.New(sha256.New, key)
+		mac.Write([]byte(part))
+		key = mac.Sum(nil)
+	}
+	if want := "https://" + host + "/?" + query + "&X-Amz-Signature=" + hex.EncodeToString(key); proofs[0] != want {
+		s.Errorf("the proof is\n%s\nwant\n%s", proofs[0], want)
+	}
+}
+
+func digest(text string) string {
+	sum := sha256.Sum256([]byte(text))
+	return hex.EncodeToString(sum[:])
+}
+
+// encode is percent-encoding as Signature Version 4 has it.
+func encode(text string) string { return strings.ReplaceAll(url.QueryEscape(text), "+", "%20") }
+
+func TestARegistrationIsByteForByteTheDesigns(t *testing.T) {
+	t.Parallel()
+	s := newScene(t, ok, ok)
+	e := s.event("Create")
+	delete(properties(e), "ServiceTimeout") // would have passed since midnight
+	e["ResponseURL"] = "https://" + s.cloudformation.Host + "/x?X-Amz-Date=" + time.Now().UTC().Format("20060102") + "T000000Z&X-Amz-Expires=604800"
+	s.invoke(e)
+	s.want("SUCCESS", runtimeapi.RoleARN)
+	want := `{"requestType":"Create","requestId":"` + runtimeapi.RequestID + `","stackId":"` + runtimeapi.StackID +
+		`","accountId":"111122223333","region":"eu-west-1","roleArn":"` + runtimeapi.RoleARN + `","externalId":"` + runtimeapi.ExternalID +
+		`","ticketId":"12345","access":"approved","accessExpires":"2030-12-31T00:00:00Z","templateVersion":"1.0.0","issuedAt":"` +
+		time.Now().UTC().Format("2006-01-02") + `T00:00:00Z"}`
+	requests := s.endpoint.Requests()
+	if len(requests) != 1 || string(requests[0].Body) != want {
+		t.Errorf("the endpoint got\n%+v\nwant\n%s", s.registrations(), want)
+	}
+}
+
+func TestWhatIsAbsentIsLeftOut(t *testing.T) {
+	t.Parallel()
+	for name, absent := range map[string]any{"absent": nil, "null": json.RawMessage("null"), "empty": ""} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := newScene(t, ok, ok)
+			e := s.event("Create")
+			e["ResponseURL"] = "https://" + s.cloudformation.Host + "/undated"
+			for _, property := range []string{"TicketId", "Access", "AccessExpires", "TemplateVersion", "ServiceTimeout", "Endpoint"} {
+				delete(properties(e), property)
+				if absent != nil {
+					properties(e)[property] = absent
+				}
+			}
+			s.invoke(e)
+			s.want("SUCCESS", runtimeapi.RoleARN)
+			want := registration{
+				RequestType: "Create", RequestID: runtimeapi.RequestID, StackID: runtimeapi.StackID, AccountID: runtimeapi.Account,
+				Region: runtimeapi.Region, RoleARN: runtimeapi.RoleARN, ExternalID: runtimeapi.ExternalID,
+			}
+			if got := s.registration(); got != want {
+				t.Errorf("registered %+v, want %+v", got, want)
+			}
+			if requests := s.endpoint.Requests(); strings.Contains(string(requests[0].Body), "issuedAt") {
+				t.Errorf("an undated event has an issuedAt: %s", requests[0].Body)
+			}
+		})
+	}
+}
+
+func TestEveryPartitionHasItsSTS(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct{ partition, region string }{
+		{"aws", "us-east-1"}, {"aws", "ap-southeast-7"}, {"aws-us-gov", "us-gov-west-1"}, {"aws-cn", "cn-northwest-1"}, {"aws-eusc", "eusc-de-east-1"},
+	} {
+		t.Run(c.partition+" "+c.region, func(t *testing.T) {
+			t.Parallel()
+			s := newScene(t, ok, ok)
+			s.env["AWS_REGION"] = "us-west-2" // the stack's region counts
+			e := s.event("Create")
+			role := "arn:" + c.partition + ":iam::999988887777:role/doit/x"
+			e["StackId"] = "arn:" + c.partition + ":cloudformation:" + c.region + ":999988887777:stack/doit-access/" + runtimeapi.StackGUID
+			properties(e)["RoleArn"] = role
+			s.invoke(e)
+			s.want("SUCCESS", role)
+			s.posts(1)
+		})
+	}
+}
+
+func TestTheProofIsMadeOfTheKeysInTheEnvironment(t *testing.T) {
+	t.Parallel()
+	s := newScene(t, ok, ok)
+	s.env["AWS_ACCESS_KEY_ID"] = "ASIAI44QH8DHBEXAMPLE"
+	s.env["AWS_SECRET_ACCESS_KEY"] = "je7MtGbClwBF/2Zp9Utk/h3yCo8nvbEXAMPLEKEY"
+	s.env["AWS_SESSION_TOKEN"] = "a+b/c==" + strings.Repeat("t", 1500)
+	s.invoke(s.event("Create"))
+	s.want("SUCCESS", runtimeapi.RoleARN)
+	s.posts(1)
+}
+
+func TestEveryTryIsSignedAnewAndOtherwiseTheSame(t *testing.T) {
+	t.Parallel()
+	s := newScene(t, inTurn(reply(503, "Retry-After", "1"), ok), ok)
+	s.invoke(s.event("Create"))
+	s.want("SUCCESS", runtimeapi.RoleARN)
+	requests := s.endpoint.Requests()
+	if len(requests) != 2 {
+		t.Fatalf("the endpoint was called %d times, want 2", len(requests))
+	}
+	first, second := requests[0], requests[1]
+	if !bytes.Equal(first.Body, second.Body) || first.Header.Get("Idempotency-Key") != second.Header.Get("Idempotency-Key") {
+		t.Errorf("the second try is another registration: %s, then %s", first.Body, second.Body)
+	}
+	if first.Header.Get("X-Doit-Caller-Identity") == second.Header.Get("X-Doit-Caller-Identity") {
+		t.Error("the second try, a second later, has the proof of the first")
+	}
+}
+
+func TestTheWireKnowsUpdateAndDelete(t *testing.T) {
+	t.Parallel()
+	for _, requestType := range []string{"Update", "Delete"} {
+		t.Run(requestType, func(t *testing.T) {
+			t.Parallel()
+			s := newScene(t, ok, ok)
+			s.invoke(s.event(requestType))
+			s.want("SUCCESS", runtimeapi.RoleARN)
+			got := s.registration()
+			if got.RequestType != requestType || got.TicketID != "12345" || got.ExternalID != runtimeapi.ExternalID || got.IssuedAt == "" {
+				t.Errorf("registered %+v", got)
+			}
+		})
+	}
+}
+
+func TestIssuedAtIsTheTimeOfTheResponseURL(t *testing.T) {
+	t.Parallel()
+	for query, want := range map[string]string{
+		"X-Amz-Date=20261124T100000Z":                    "2026-11-24T10:00:00Z",
+		"X-Amz-Date=20261124T100000Z&X-Amz-Expires=soon": "2026-11-24T10:00:00Z",
+		"":                                "",
+		"X-Amz-Date=":                     "",
+		"X-Amz-Date=yesterday":            "",
+		"X-Amz-Date=20261324T100000Z":     "",
+		"X-Amz-Date=20261124T100000.5Z":   "",
+		"X-Amz-Date=2026-11-24T10:00:00Z": "",
+		"AWSAccessKeyId=AKIA&Signature=x%3D&Expires=4102444800":    "",
+		"a=b;c=d&X-Amz-Date=20261124T100000Z":                      "2026-11-24T10:00:00Z",
+		"x-amz-date=20261124T100000Z":                              "",
+		"X-Amz-Signature=%zz&X-Amz-Date=20261124T100000Z&unusual=": "2026-11-24T10:00:00Z",
+	} {
+		t.Run(query, func(t *testing.T) {
+			t.Parallel()
+			s := newScene(t, ok, ok)
+			e := s.event("Create")
+			delete(properties(e), "ServiceTimeout") // these were issued long ago, or are yet to be
+			e["ResponseURL"] = "https://" + s.cloudformation.Host + "/x?" + query
+			s.invoke(e)
+			s.want("SUCCESS", runtimeapi.RoleARN)
+			if got := s.registration().IssuedAt; got != want {
+				t.Errorf("issuedAt is %q, want %q", got, want)
+			}
+		})
+	}
+}
+
+func TestHTTP2IsTaken(t *testing.T) {
+	t.Parallel()
+	server, err := certificate.ServeHTTP2(inTurn(reply(503), ok))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(server.Close)
+	s := newScene(t, ok, ok)
+	s.endpoint = server
+	s.env["REGISTRATION_ENDPOINT"] = "https://" + server.Host + "/v1/registrations"
+	s.invoke(s.event("Create"))
+	s.want("SUCCESS", runtimeapi.RoleARN)
+	s.posts(2)
+}

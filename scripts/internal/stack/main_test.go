@@ -1,0 +1,119 @@
+// Package stack tests what the published template makes: launched through
+// CloudFormation in a local cloud, which resolves it, runs the built function
+// and lets IAM decide, beside DoiT's reference endpoint.
+package stack
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"os"
+	"testing"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/s3"
+	s3types "github.com/aws/aws-sdk-go-v2/service/s3/types"
+
+	"github.com/doitintl/aws-ro-access/scripts/internal/code"
+	"github.com/doitintl/aws-ro-access/scripts/internal/localcloud"
+	"github.com/doitintl/aws-ro-access/scripts/internal/repo"
+	"github.com/doitintl/aws-ro-access/scripts/internal/runtimeapi"
+	"github.com/doitintl/aws-ro-access/scripts/internal/template"
+)
+
+const (
+	region  = "eu-west-1"
+	account = "111122223333" // the customers'
+	// DoiT's own, which the template names.
+	doitAccount     = "462932234033"
+	strangerAccount = "999988887777"
+)
+
+// Shared by all tests of the package; each launches stacks of its own.
+var (
+	cloud       *localcloud.Cloud
+	certificate *runtimeapi.Certificate
+	published   template.Template
+	zip         code.Zip // of this checkout
+
+	// callers of AssumeRole
+	engineer, doitUser, doitRoot, stranger aws.Config
+	// endpointSession is what the reference endpoint assumes roles with.
+	endpointSession aws.Credentials
+)
+
+func TestMain(m *testing.M) {
+	code, err := run(m)
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		code = 1
+	}
+	os.Exit(code)
+}
+
+func run(m *testing.M) (status int, err error) {
+	ctx := context.Background()
+	root, err := repo.Root()
+	if err != nil {
+		return 0, err
+	}
+	if published, err = template.Read(); err != nil {
+		return 0, err
+	}
+	if zip, err = code.Build(root); err != nil {
+		return 0, err
+	}
+	dir, err := os.MkdirTemp("", "stack-")
+	if err != nil {
+		return 0, err
+	}
+	defer func() { _ = os.RemoveAll(dir) }() // a scratch folder under the system's
+	if certificate, err = runtimeapi.NewCertificate(dir); err != nil {
+		return 0, err
+	}
+	if cloud, err = localcloud.Start(ctx, localcloud.Options{Progress: os.Stderr, Roots: certificate.File}); err != nil {
+		return 0, err
+	}
+	defer cloud.Stop()
+	if err := makeCallers(ctx); err != nil {
+		return 0, err
+	}
+	if err := publish(ctx); err != nil {
+		return 0, err
+	}
+	return m.Run(), nil
+}
+
+// publish puts the zip where the template says that it is.
+func publish(ctx context.Context) error {
+	client, bucket := s3.NewFromConfig(cloud.Root(account, region)), published.DoiT["aws"].CodeBucket+"-"+region
+	if _, err := client.CreateBucket(ctx, &s3.CreateBucketInput{
+		Bucket: &bucket, CreateBucketConfiguration: &s3types.CreateBucketConfiguration{LocationConstraint: region},
+	}); err != nil {
+		return fmt.Errorf("make the code's bucket: %w", err)
+	}
+	if _, err := client.PutObject(ctx, &s3.PutObjectInput{
+		Bucket: &bucket, Key: &published.Pin.Key, Body: bytes.NewReader(zip.Bytes),
+	}); err != nil {
+		return fmt.Errorf("publish the code: %w", err)
+	}
+	return nil
+}
+
+func makeCallers(ctx context.Context) error {
+	session, err := cloud.Session(ctx, doitAccount, "support-engineer", "jane", "sts:AssumeRole")
+	if err != nil {
+		return err
+	}
+	user, err := cloud.User(ctx, doitAccount, "somebody", "sts:AssumeRole")
+	if err != nil {
+		return err
+	}
+	other, err := cloud.Session(ctx, strangerAccount, "stranger", "mallory", "sts:AssumeRole")
+	if err != nil {
+		return err
+	}
+	engineer, doitUser, doitRoot, stranger = cloud.Config(region, session), cloud.Config(region, user), cloud.Root(doitAccount, region), cloud.Config(region, other)
+	endpointSession, err = cloud.Session(ctx, doitAccount, "registration-endpoint", "registration", "sts:AssumeRole")
+	return err
+}
