@@ -63,7 +63,7 @@ func (g *grant) valuables() valuables {
 		return g.world.valuables
 	}
 	return valuables{
-		bucket: g.template.DoiT["aws"].CodeBucket + "-" + g.customer.Region, object: g.template.Pin.Key,
+		bucket: g.template.DoiT["aws"].Bucket(g.customer.Region), object: g.template.Pin.Key,
 		secret: "arn:aws:secretsmanager:" + g.customer.Region + ":" + g.account + ":secret:any-AbCdEf", api: "any",
 	}
 }

@@ -147,15 +147,7 @@ func (w *world) publish(ctx context.Context, t template.Template) error {
 	if w.zip, err = code.Build(root); err != nil {
 		return err
 	}
-	// The emulator's Lambda looks for code in its own account's buckets only, so the bucket is the customer's here.
-	client, bucket := s3.NewFromConfig(w.cloud.Root(customerAccount, w.region)), t.DoiT["aws"].CodeBucket+"-"+w.region
-	if err := w.makeBucket(ctx, client, bucket); err != nil {
-		return err
-	}
-	if _, err := client.PutObject(ctx, &s3.PutObjectInput{Bucket: &bucket, Key: &t.Pin.Key, Body: bytes.NewReader(w.zip.Bytes)}); err != nil {
-		return fmt.Errorf("publish the function to %s: %w", bucket, err)
-	}
-	return nil
+	return localcloud.PublishCode(ctx, w.cloud.Root(customerAccount, w.region), t, w.zip.Bytes)
 }
 
 // fillAccount gives the customer something to lose: an object and a secret,

@@ -20,8 +20,6 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/iam"
 	"github.com/aws/aws-sdk-go-v2/service/lambda"
 	lambdatypes "github.com/aws/aws-sdk-go-v2/service/lambda/types"
-	"github.com/aws/aws-sdk-go-v2/service/s3"
-	s3types "github.com/aws/aws-sdk-go-v2/service/s3/types"
 
 	"github.com/doitintl/aws-ro-access/scripts/internal/code"
 	"github.com/doitintl/aws-ro-access/scripts/internal/localcloud"
@@ -75,17 +73,7 @@ func newAccount(t *testing.T) account {
 	}
 	cloud := localcloud.StartT(t, roots)
 
-	bucket := published.DoiT["aws"].CodeBucket + "-" + region
-	// The emulator's Lambda looks for code in its own account's buckets only.
-	store := s3.NewFromConfig(cloud.Root(customer, region))
-	if _, err := store.CreateBucket(t.Context(), &s3.CreateBucketInput{
-		Bucket: &bucket, CreateBucketConfiguration: &s3types.CreateBucketConfiguration{LocationConstraint: region},
-	}); err != nil {
-		t.Fatal(err)
-	}
-	if _, err := store.PutObject(t.Context(), &s3.PutObjectInput{
-		Bucket: &bucket, Key: aws.String(built.Pin().Key), Body: strings.NewReader(string(built.Bytes)),
-	}); err != nil {
+	if err := localcloud.PublishCode(t.Context(), cloud.Root(customer, region), published, built.Bytes); err != nil {
 		t.Fatal(err)
 	}
 	return account{cloud, cloud.Root(customer, region), published, doit.URL + "/v1/registrations"}

@@ -4,15 +4,12 @@
 package stack
 
 import (
-	"bytes"
 	"context"
 	"fmt"
 	"os"
 	"testing"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/service/s3"
-	s3types "github.com/aws/aws-sdk-go-v2/service/s3/types"
 
 	"github.com/doitintl/aws-ro-access/scripts/internal/code"
 	"github.com/doitintl/aws-ro-access/scripts/internal/localcloud"
@@ -78,26 +75,10 @@ func run(m *testing.M) (status int, err error) {
 	if err := makeCallers(ctx); err != nil {
 		return 0, err
 	}
-	if err := publish(ctx); err != nil {
+	if err := localcloud.PublishCode(ctx, cloud.Root(account, region), published, zip.Bytes); err != nil {
 		return 0, err
 	}
 	return m.Run(), nil
-}
-
-// publish puts the zip where the template says that it is.
-func publish(ctx context.Context) error {
-	client, bucket := s3.NewFromConfig(cloud.Root(account, region)), published.DoiT["aws"].CodeBucket+"-"+region
-	if _, err := client.CreateBucket(ctx, &s3.CreateBucketInput{
-		Bucket: &bucket, CreateBucketConfiguration: &s3types.CreateBucketConfiguration{LocationConstraint: region},
-	}); err != nil {
-		return fmt.Errorf("make the code's bucket: %w", err)
-	}
-	if _, err := client.PutObject(ctx, &s3.PutObjectInput{
-		Bucket: &bucket, Key: &published.Pin.Key, Body: bytes.NewReader(zip.Bytes),
-	}); err != nil {
-		return fmt.Errorf("publish the code: %w", err)
-	}
-	return nil
 }
 
 func makeCallers(ctx context.Context) error {

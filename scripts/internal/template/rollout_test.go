@@ -166,23 +166,18 @@ func publish(t *testing.T, as aws.Config, reviewed []byte, zip code.Zip) {
 	}
 	bucket, key, _ := strings.Cut(strings.TrimPrefix(address.Path, "/"), "/")
 	client := s3.NewFromConfig(as)
-	for _, object := range []struct {
-		bucket, key string
-		body        []byte
-	}{
-		{parsed.DoiT["aws"].CodeBucket + "-" + region, parsed.Pin.Key, zip.Bytes},
-		{bucket, key, reviewed},
-	} {
-		if _, err := client.CreateBucket(t.Context(), &s3.CreateBucketInput{
-			Bucket: &object.bucket, CreateBucketConfiguration: &s3types.CreateBucketConfiguration{LocationConstraint: region},
-		}); err != nil {
-			t.Fatal(err)
-		}
-		if _, err := client.PutObject(t.Context(), &s3.PutObjectInput{
-			Bucket: &object.bucket, Key: &object.key, Body: bytes.NewReader(object.body),
-		}); err != nil {
-			t.Fatal(err)
-		}
+	if _, err := client.CreateBucket(t.Context(), &s3.CreateBucketInput{
+		Bucket: &bucket, CreateBucketConfiguration: &s3types.CreateBucketConfiguration{LocationConstraint: region},
+	}); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := client.PutObject(t.Context(), &s3.PutObjectInput{
+		Bucket: &bucket, Key: &key, Body: bytes.NewReader(reviewed),
+	}); err != nil {
+		t.Fatal(err)
+	}
+	if err := localcloud.PublishCode(t.Context(), as, parsed, zip.Bytes); err != nil {
+		t.Fatal(err)
 	}
 }
 

@@ -40,7 +40,14 @@ type Parameter struct {
 // DoiTAccount is DoiT's side of one partition.
 type DoiTAccount struct {
 	Account    string `yaml:"Account"`
-	CodeBucket string `yaml:"CodeBucket"` // less "-" and the region
+	CodeBucket string `yaml:"CodeBucket"` // the name's first part
+}
+
+// Bucket is where the function's code lies for a region: a bucket in the
+// account regional namespace, whose name nobody else can ever take.
+// https://docs.aws.amazon.com/AmazonS3/latest/userguide/gpbucketnamespaces.html
+func (d DoiTAccount) Bucket(region string) string {
+	return d.CodeBucket + "-" + d.Account + "-" + region + "-an"
 }
 
 // Pin is what ties the template to one zip.
