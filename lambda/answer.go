@@ -22,7 +22,8 @@ type answer struct {
 // send puts the answer to the event's ResponseURL, with the same bytes at every try and without a Content-Type, for
 // which the URL is not signed.
 func (f *function) send(ctx context.Context, log logger, ev event, a answer) error {
-	_, err := f.deliver(ctx, log, toCloudFormation, ev.responseURL, a.encode(), func() (http.Header, error) { return http.Header{}, nil })
+	plain := func() (http.Header, error) { return http.Header{}, nil }
+	_, err := f.deliver(ctx, log, cloudFormation, ev.responseURL, a.encode(), plain)
 	return err
 }
 

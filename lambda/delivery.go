@@ -16,84 +16,144 @@ import (
 	"time"
 )
 
-// recipient is who is told, for how long at a try, at most how long after the last, and after which answers again.
+// recipient is who is told, and how patient the function is with it.
 type recipient struct {
-	name, method   string
-	limit, longest time.Duration
-	again          func(status int) bool
-	gone           bool // 404 and 410 mean that it is done
+	name        string
+	method      string
+	tryLimit    time.Duration         // of one try
+	longestWait time.Duration         // between two tries, unless Retry-After asks for more
+	passing     func(status int) bool // answers after which it is tried again
+	goneIsDone  bool                  // 404 and 410 are as good as 200
 }
 
-var toEndpoint = recipient{"registration endpoint", http.MethodPost, 10 * time.Second, 20 * time.Second, func(status int) bool {
-	return slices.Contains([]int{408, 425, 429, 500, 502, 503, 504}, status)
-}, false}
+var registrationEndpoint = recipient{
+	name:        "registration endpoint",
+	method:      http.MethodPost,
+	tryLimit:    10 * time.Second,
+	longestWait: 20 * time.Second,
+	passing: func(status int) bool {
+		return slices.Contains([]int{408, 425, 429, 500, 502, 503, 504}, status)
+	},
+}
 
-var toCloudFormation = recipient{"CloudFormation", http.MethodPut, 3 * time.Second, 2 * time.Second, func(status int) bool {
-	return status == 408 || status == 429 || status >= 500
-}, false}
+var cloudFormation = recipient{
+	name:        "CloudFormation",
+	method:      http.MethodPut,
+	tryLimit:    3 * time.Second,
+	longestWait: 2 * time.Second,
+	passing: func(status int) bool {
+		return status == 408 || status == 429 || status >= 500
+	},
+}
 
 // deliver sends body, with a new header at every try, until it is taken (no error), refused for good (the status, and
 // an error), or the next wait would pass ctx's deadline: then it fails at once, with the last failure.
 func (f *function) deliver(ctx context.Context, log logger, to recipient, u *url.URL, body []byte,
 	header func() (http.Header, error)) (refused int, err error) {
-	for attempt, steps := 1, 0; ; attempt, steps = attempt+1, steps+1 {
+	end, _ := ctx.Deadline()
+	waits := backoff{longest: to.longestWait}
+	var failure error
+	for attempt := 1; ; attempt++ {
 		start := time.Now()
-		h, herr := header()
-		if herr != nil {
-			return 0, herr
+		h, err := header()
+		if err != nil {
+			return 0, err
 		}
 		h.Set("User-Agent", "doit-aws-ro-access/"+strings.TrimSpace(version))
-		status, wait, failed := f.try(ctx, to, &http.Request{
-			Method: to.method, URL: u, Header: h, Body: io.NopCloser(bytes.NewReader(body)), ContentLength: int64(len(body)),
+		got := f.try(ctx, to, &http.Request{
+			Method:        to.method,
+			URL:           u,
+			Header:        h,
+			Body:          io.NopCloser(bytes.NewReader(body)),
+			ContentLength: int64(len(body)),
 		})
-		if failed == nil {
+		if got.err == nil {
 			return 0, nil
 		}
-		log.line("WARN", "try failed", fields{"to": to.name, "attempt": attempt, "status": status, "error": failed.Error(),
-			"duration": time.Since(start).Seconds()})
-		if ctx.Err() == nil || err == nil || status != 0 { // what was said before tells more than a try that the end cut short
-			err = fmt.Errorf("%s: %w", to.name, failed)
+		log.line("WARN", "try failed", fields{
+			"to": to.name, "attempt": attempt, "status": got.status, "error": got.err.Error(),
+			"duration": time.Since(start).Seconds(),
+		})
+		cutShort := got.status == 0 && ctx.Err() != nil // by the end: what was said before tells more
+		if failure == nil || !cutShort {
+			failure = fmt.Errorf("%s: %w", to.name, got.err)
 		}
-		if status != 0 && !to.again(status) {
-			return status, err
+		if got.status != 0 && !to.passing(got.status) {
+			return got.status, failure
 		}
-		// Exponential backoff from 200 ms, with full jitter, after what the answer asks for. It grows faster where too many try
-		// already, and stays below a fifth of the time left: else latecomers overtake those who have waited long, until they fail.
-		// https://aws.amazon.com/blogs/architecture/exponential-backoff-and-jitter/, and storm_test.go.
-		end, _ := ctx.Deadline()
-		fifth := max((time.Until(end)-wait)/5, 200*time.Millisecond)
-		wait += rand.N(min(200*time.Millisecond<<min(steps, 10), to.longest, fifth)) // #nosec G404 -- it guards nothing
+		wait := got.retryAfter + waits.next(got.status, time.Until(end)-got.retryAfter)
 		if time.Now().Add(wait).After(end) {
-			return 0, fmt.Errorf("%w (try %d, the last)", err, attempt)
+			return 0, fmt.Errorf("%w (try %d, the last)", failure, attempt)
 		}
 		time.Sleep(wait)
-		if status == http.StatusTooManyRequests {
-			steps++
-		}
 	}
 }
 
+// backoff is exponential from 200 ms, with full jitter.
+// https://aws.amazon.com/blogs/architecture/exponential-backoff-and-jitter/
+type backoff struct {
+	longest   time.Duration
+	doublings int
+}
+
+// next is how long to wait after an answer. It grows faster where too many try already, and stays below a fifth of the
+// time left: else latecomers overtake those who have waited long, until they fail. storm_test.go measures it.
+func (b *backoff) next(status int, left time.Duration) time.Duration {
+	const first = 200 * time.Millisecond
+	most := min(first<<min(b.doublings, 10), b.longest, max(left/5, first))
+	b.doublings++
+	if status == http.StatusTooManyRequests {
+		b.doublings++
+	}
+	return rand.N(most) // #nosec G404 -- it guards nothing
+}
+
+// reply is what came of a try.
+type reply struct {
+	status     int           // 0 without an answer
+	retryAfter time.Duration // which the answer asks for
+	err        error         // nil where it was taken
+}
+
 // try sends one request. An answer other than 2xx is an error, with the detail of its problem document (RFC 9457), if
-// it has one in 64 KiB, and the wait that it asks for. RoundTrip, unlike a client, follows no redirect.
-func (f *function) try(ctx context.Context, to recipient, req *http.Request) (status int, wait time.Duration, err error) {
-	ctx, cancel := context.WithTimeout(ctx, to.limit)
+// it has one in 64 KiB. RoundTrip, unlike a client, follows no redirect.
+func (f *function) try(ctx context.Context, to recipient, req *http.Request) reply {
+	ctx, cancel := context.WithTimeout(ctx, to.tryLimit)
 	defer cancel()
 	resp, err := f.transport.RoundTrip(req.WithContext(ctx))
-	if errors.Is(err, context.DeadlineExceeded) {
-		return 0, 0, errors.New("no answer in time")
-	} else if err != nil {
-		return 0, 0, err
+	switch {
+	case errors.Is(err, context.DeadlineExceeded):
+		return reply{err: errors.New("no answer in time")}
+	case err != nil:
+		return reply{err: err}
 	}
 	defer func() { _ = resp.Body.Close() }() // nobody needs the rest of it
-	if status = resp.StatusCode; status/100 == 2 || to.gone && (status == 404 || status == 410) {
-		return status, 0, nil
+
+	status := resp.StatusCode
+	taken := status/100 == 2
+	gone := status == http.StatusNotFound || status == http.StatusGone
+	if taken || gone && to.goneIsDone {
+		return reply{status: status}
+	}
+	text := fmt.Sprintf("answered %d %s", status, http.StatusText(status))
+	if detail := detailOf(resp); detail != "" {
+		text += fmt.Sprintf(": %.4000s", detail)
+	}
+	return reply{
+		status:     status,
+		retryAfter: retryAfter(resp.Header.Get("Retry-After")),
+		err:        errors.New(strings.TrimRight(text, " ")),
+	}
+}
+
+// detailOf is what a problem document says to people. What cannot be read has none.
+func detailOf(resp *http.Response) string {
+	if resp.StatusCode < 300 { // the body of 101 is a connection, which no deadline ends
+		return ""
 	}
 	var problem properties
-	if status >= 300 { // the body of 101 is a connection, which no deadline ends
-		_ = json.NewDecoder(io.LimitReader(resp.Body, 64<<10)).Decode(&problem) // what cannot be read has no detail
-	}
-	text := fmt.Sprintf("answered %d %s: %.4000s", status, http.StatusText(status), problem.text("detail"))
-	return status, retryAfter(resp.Header.Get("Retry-After")), errors.New(strings.TrimRight(text, ": "))
+	_ = json.NewDecoder(io.LimitReader(resp.Body, 64<<10)).Decode(&problem)
+	return problem.text("detail")
 }
 
 // retryAfter reads seconds or a date. Nonsense asks for no wait.

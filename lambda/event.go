@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/netip"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -19,6 +20,11 @@ type properties map[string]json.RawMessage
 func (p properties) text(name string) (text string) {
 	_ = json.Unmarshal(p[name], &text)
 	return text
+}
+
+// absent tells whether there is no such member, or one that says as little.
+func (p properties) absent(name string) bool {
+	return slices.Contains([]string{"", "null", `""`}, string(p[name]))
 }
 
 // event is a CloudFormation custom resource request.
@@ -43,11 +49,6 @@ func decode(payload []byte) (ev event, err error) {
 	return ev, err
 }
 
-// endsAccess tells whether the event is a Delete or a dismissal.
-func (ev event) endsAccess() bool {
-	return ev.text("RequestType") == "Delete" || ev.text("RequestType") == "Update" && ev.given.text("Access") == dismissed
-}
-
 // parseResponseURL returns a URL whose path and query go out byte for byte as given, since they are signed. No error
 // shows it: whoever has it can answer.
 func parseResponseURL(raw string) (*url.URL, error) {
@@ -55,18 +56,26 @@ func parseResponseURL(raw string) (*url.URL, error) {
 	if err != nil {
 		return nil, errors.New("not a CloudFormation request: ResponseURL is not a URL")
 	}
-	ip, _ := netip.ParseAddr(u.Hostname())
-	plain := u.Scheme == "http" && (ip.IsLoopback() || u.Hostname() == "localhost")
+	if u.Scheme != "https" && !isPlainOnLoopback(u) || u.Hostname() == "" || u.User != nil {
+		return nil, errors.New("not a CloudFormation request: " +
+			"ResponseURL is not https with a host and without user info")
+	}
 	_, target, found := strings.Cut(raw, "://"+u.Host)
 	target, _, _ = strings.Cut(target, "#")
 	target = "/" + strings.TrimPrefix(target, "/")
 	if u.RequestURI() != target {
 		u.Opaque, _, _ = strings.Cut(target, "?") // which net/http writes as it is, before the query
 	}
-	if u.Scheme != "https" && !plain || u.Hostname() == "" || u.User != nil || !found || u.RequestURI() != target || strings.Contains(target, " ") {
-		return nil, errors.New("not a CloudFormation request: ResponseURL is not https with a host, without user info, that can be sent as it is written")
+	if !found || u.RequestURI() != target || strings.Contains(target, " ") {
+		return nil, errors.New("not a CloudFormation request: ResponseURL cannot be sent as it is written")
 	}
 	return u, nil
+}
+
+// isPlainOnLoopback is all that the local cloud has.
+func isPlainOnLoopback(u *url.URL) bool {
+	ip, _ := netip.ParseAddr(u.Hostname())
+	return u.Scheme == "http" && (ip.IsLoopback() || u.Hostname() == "localhost")
 }
 
 // issuedAt is when CloudFormation signed the ResponseURL, and so issued the request; zero where the URL does not say.
@@ -83,17 +92,30 @@ func (ev event) issuedAt() time.Time {
 // waitsUntil is when the ResponseURL runs out, or CloudFormation gives the resource up, after which nobody waits; in a
 // distant future if neither is known.
 func (ev event) waitsUntil() time.Time {
-	until, issued, query := time.Unix(1<<40, 0), ev.issuedAt(), ev.responseURL.Query()
-	limit := func(from time.Time, seconds string, most uint64) {
-		n, err := strconv.ParseUint(seconds, 10, 64)
-		at := from.Add(time.Duration(min(n, most)) * time.Second) // #nosec G115 -- at most 2^33
-		if err == nil && n >= 1 && n <= most && !from.IsZero() && at.Before(until) {
+	const (
+		longestURL   = 604800  // a week, S3's limit
+		longestStack = 3600    // CloudFormation's
+		longestEpoch = 1 << 33 // of Unix time, the year 2242
+	)
+	until := time.Unix(1<<40, 0)
+	query, issued := ev.responseURL.Query(), ev.issuedAt()
+	for _, limit := range []struct {
+		from    time.Time
+		seconds string
+		most    uint64
+	}{
+		{time.Unix(0, 0), query.Get("Expires"), longestEpoch},
+		{issued, query.Get("X-Amz-Expires"), longestURL},
+		{issued, ev.given.text("ServiceTimeout"), longestStack},
+	} {
+		n, err := strconv.ParseUint(limit.seconds, 10, 64)
+		if err != nil || n < 1 || n > limit.most || limit.from.IsZero() {
+			continue // what makes no sense sets no limit
+		}
+		if at := limit.from.Add(time.Duration(n) * time.Second); at.Before(until) { // #nosec G115 -- at most 2^33
 			until = at
 		}
 	}
-	limit(time.Unix(0, 0), query.Get("Expires"), 1<<33)
-	limit(issued, query.Get("X-Amz-Expires"), 604800)
-	limit(issued, ev.given.text("ServiceTimeout"), 3600)
 	return until
 }
 

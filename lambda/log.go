@@ -19,7 +19,7 @@ type logger struct {
 	out      *log.Logger
 	least    int // of levels
 	withheld *secrets
-	about    fields // of each line
+	always   fields // on each line
 }
 
 type fields map[string]any
@@ -28,6 +28,12 @@ var levels = map[string]int{"TRACE": -2, "DEBUG": -1, "INFO": 0, "WARN": 1, "ERR
 
 func newLogger(w io.Writer, level string) logger {
 	return logger{out: log.New(w, "", 0), least: levels[level], withheld: new(secrets)} // INFO for any other
+}
+
+// with is a logger that writes these fields on each line.
+func (l logger) with(always fields) logger {
+	l.always = always
+	return l
 }
 
 func (l logger) Write(line []byte) (int, error) {
@@ -40,7 +46,7 @@ func (l logger) line(level, message string, more fields) {
 		return
 	}
 	line := fields{"message": message}
-	maps.Copy(line, l.about)
+	maps.Copy(line, l.always)
 	maps.Copy(line, more)
 	for name, value := range line {
 		if text, ok := value.(string); ok {
@@ -62,9 +68,11 @@ func (s *secrets) reset(ev event) {
 	s.mu.Lock()
 	s.texts = nil
 	s.mu.Unlock()
-	u, own := ev.responseURL, ownCredentials()
-	s.add(ev.given.text("ExternalId"), ev.old.text("ExternalId"), u.Scheme+"://"+u.Host+u.RequestURI(), u.RequestURI(), u.RawQuery,
-		u.Query().Get("X-Amz-Signature"), own.SecretAccessKey, own.SessionToken, url.QueryEscape(own.SessionToken), own.AccessKeyID)
+	s.add(ev.given.text("ExternalId"), ev.old.text("ExternalId"))
+	u := ev.responseURL
+	s.add(u.Scheme+"://"+u.Host+u.RequestURI(), u.RequestURI(), u.RawQuery, u.Query().Get("X-Amz-Signature"))
+	own := ownCredentials()
+	s.add(own.AccessKeyID, own.SecretAccessKey, own.SessionToken, url.QueryEscape(own.SessionToken))
 }
 
 // add withholds further texts. One character is no secret, and would tear holes into every line.
@@ -76,7 +84,8 @@ func (s *secrets) add(texts ...string) {
 			s.texts = append(s.texts, text)
 		}
 	}
-	slices.SortFunc(s.texts, func(a, b string) int { return len(b) - len(a) }) // so that a whole is removed before its parts
+	// So that a whole is removed before its parts.
+	slices.SortFunc(s.texts, func(a, b string) int { return len(b) - len(a) })
 }
 
 func (s *secrets) removeFrom(text string) string {

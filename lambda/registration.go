@@ -39,8 +39,14 @@ func registrationOf(ev event) (registration, error) {
 	if err != nil {
 		return registration{}, err
 	}
-	r := registration{RequestType: ev.text("RequestType"), RequestID: ev.text("RequestId"), StackID: ev.text("StackId"),
-		AccountID: s.account, Region: s.region, stack: s}
+	r := registration{
+		RequestType: ev.text("RequestType"),
+		RequestID:   ev.text("RequestId"),
+		StackID:     ev.text("StackId"),
+		AccountID:   s.account,
+		Region:      s.region,
+		stack:       s,
+	}
 	if at := ev.issuedAt(); !at.IsZero() {
 		r.IssuedAt = at.Format(utcTime)
 	}
@@ -58,18 +64,31 @@ func registrationOf(ev event) (registration, error) {
 
 // register posts the registration as deliver does.
 func (f *function) register(ctx context.Context, log logger, r registration) (refused int, err error) {
-	endpoint, err := url.Parse(f.endpoint)
-	if err != nil || endpoint.Scheme != "https" || endpoint.Hostname() == "" || endpoint.User != nil || strings.ContainsAny(f.endpoint, "?#") {
-		return 0, errors.New("REGISTRATION_ENDPOINT must be an https URL with a host, and without user info, query and fragment")
+	endpoint, err := parseEndpoint(f.endpoint)
+	if err != nil {
+		return 0, err
 	}
 	body := marshal(r)
 	key := fmt.Sprintf("%x", sha256.Sum256(body))
-	to := toEndpoint
-	to.gone = r.RequestType == "Delete"
+	to := registrationEndpoint
+	to.goneIsDone = r.RequestType == "Delete"
 	return f.deliver(ctx, log, to, endpoint, body, func() (http.Header, error) {
 		proof, err := f.prove(ctx, r.stack, endpoint.Host, key)
-		return http.Header{"Content-Type": {"application/json"}, "Idempotency-Key": {key}, "X-DoiT-Caller-Identity": {proof}}, err
+		return http.Header{
+			"Content-Type":           {"application/json"},
+			"Idempotency-Key":        {key},
+			"X-DoiT-Caller-Identity": {proof},
+		}, err
 	})
+}
+
+func parseEndpoint(raw string) (*url.URL, error) {
+	u, err := url.Parse(raw)
+	if err != nil || u.Scheme != "https" || u.Hostname() == "" || u.User != nil || strings.ContainsAny(raw, "?#") {
+		return nil, errors.New("REGISTRATION_ENDPOINT must be an https URL with a host, " +
+			"and without user info, query and fragment")
+	}
+	return u, nil
 }
 
 // prove returns a presigned sts:GetCallerIdentity URL, which the function never calls. Whoever does learns from AWS
@@ -79,11 +98,19 @@ func (f *function) register(ctx context.Context, log logger, r registration) (re
 func (f *function) prove(ctx context.Context, s stack, audience, digest string) (string, error) {
 	own := ownCredentials()
 	if own.AccessKeyID == "" || own.SecretAccessKey == "" || own.SessionToken == "" {
-		return "", errors.New("credentials are missing: AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY or AWS_SESSION_TOKEN is not set")
+		return "", errors.New("credentials are missing: " +
+			"AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY or AWS_SESSION_TOKEN is not set")
 	}
-	u := &url.URL{Scheme: "https", Host: "sts." + s.region + "." + stsSuffixes[s.partition], Path: "/",
-		RawQuery: "Action=GetCallerIdentity&Version=2011-06-15&X-Amz-Expires=60"}
-	req := &http.Request{Method: http.MethodGet, URL: u, Header: http.Header{"X-Doit-Audience": {audience}, "X-Doit-Content-Sha256": {digest}}}
+	req := &http.Request{
+		Method: http.MethodGet,
+		URL: &url.URL{
+			Scheme:   "https",
+			Host:     "sts." + s.region + "." + stsSuffixes[s.partition],
+			Path:     "/",
+			RawQuery: "Action=GetCallerIdentity&Version=2011-06-15&X-Amz-Expires=60",
+		},
+		Header: http.Header{"X-Doit-Audience": {audience}, "X-Doit-Content-Sha256": {digest}},
+	}
 	const emptySha256 = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
 	proof, _, err := v4.NewSigner().PresignHTTP(ctx, own, req, emptySha256, "sts", s.region, time.Now())
 	f.log.withheld.add(proof)
@@ -93,6 +120,9 @@ func (f *function) prove(ctx context.Context, s stack, audience, digest string) 
 // ownCredentials are those that Lambda gives the function.
 // https://docs.aws.amazon.com/lambda/latest/dg/configuration-envvars.html
 func ownCredentials() aws.Credentials {
-	return aws.Credentials{AccessKeyID: os.Getenv("AWS_ACCESS_KEY_ID"), SecretAccessKey: os.Getenv("AWS_SECRET_ACCESS_KEY"),
-		SessionToken: os.Getenv("AWS_SESSION_TOKEN")}
+	return aws.Credentials{
+		AccessKeyID:     os.Getenv("AWS_ACCESS_KEY_ID"),
+		SecretAccessKey: os.Getenv("AWS_SECRET_ACCESS_KEY"),
+		SessionToken:    os.Getenv("AWS_SESSION_TOKEN"),
+	}
 }
