@@ -16,11 +16,12 @@ import (
 type Partitions map[string]string
 
 // Read reads AWS's own list, which the SDK carries to resolve endpoints and
-// does not export. It comes from the source of the SDK's version in the
-// go.mod at root, whose digest go.sum pins.
+// does not export. It comes from the source of the SDK's version in
+// scripts/go.mod, whose digest go.sum pins, and not from the function's, whose
+// zip a newer list would change.
 func Read(root string) (Partitions, error) {
 	list := exec.Command("go", "list", "-m", "-f", "{{.Dir}}", "github.com/aws/aws-sdk-go-v2")
-	list.Dir = root
+	list.Dir = filepath.Join(root, "scripts")
 	list.Env = append(os.Environ(), "GOWORK=off", "GOFLAGS=")
 	dir, err := list.Output()
 	if err != nil {
