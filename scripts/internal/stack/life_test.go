@@ -1,6 +1,7 @@
 package stack
 
 import (
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -52,11 +53,11 @@ func TestDismissedAndApprovedAgain(t *testing.T) {
 	// Its own policy opens the bucket to every role of the account, so it takes the denial of everything.
 	s.wantRefused("the open session lists a bucket", open.list(t.Context(), session))
 	s.wantRegistration("suspended", openTicket)
-	if arns := s.attached(s.roleName()); len(arns) != 0 {
-		t.Errorf("a dismissed role has %q attached, want nothing", arns)
-	}
-	if trust := s.trust(s.roleName()).Statement; len(trust) != 1 || trust[0].Effect != "Deny" {
-		t.Errorf("the trust policy of a dismissed role is %+v, want one Deny", trust)
+	s.wantAttached(s.roleName(), "SupportLimits", "ResourcePolicyLimits", "AccessDismissed")
+	if trust := s.trust(s.roleName()).Statement; len(trust) != 2 || !reflect.DeepEqual(trust[1], statement{
+		Sid: "Dismissed", Effect: "Deny", Action: list{"sts:AssumeRole"}, Principal: map[string]any{"AWS": "*"},
+	}) {
+		t.Errorf("the trust policy of a dismissed role is %+v, want a Deny beside the Allow", trust)
 	}
 
 	s.want(s.update(parameters{"Access": "approved"}), "UPDATE_COMPLETE")

@@ -35,6 +35,14 @@ func TestParameters(t *testing.T) {
 			good: []string{"", "arn:aws:iam::111122223333:policy/Boundary", "arn:aws:iam::111122223333:policy/path/to/Boundary", "arn:aws:iam::aws:policy/PowerUserAccess", "arn:aws-us-gov:iam::111122223333:policy/B", "arn:aws-cn:iam::111122223333:policy/B"},
 			bad:  []string{"Boundary", "arn:aws:iam::111122223333:role/Boundary", "arn:aws:iam::1111:policy/Boundary", "arn:aws:iam::111122223333:policy/", "arn:aws:iam::111122223333:policy/B*"},
 		},
+		"Notices": {
+			good: []string{"off", "on"},
+			bad:  []string{"", "yes", "On", "true"},
+		},
+		"AccountId": {
+			good: []string{"", account},
+			bad:  []string{"11112222333", "1111222233334", "1111-2222-3333", "my account", account + "\n"},
+		},
 		"ExternalId": {
 			good: []string{"", strings.Repeat("x", 16), "Aa0_+=,.@:/-Aa0_", strings.Repeat("x", 1224)},
 			bad:  []string{"x", strings.Repeat("x", 15), strings.Repeat("x", 1225), strings.Repeat("x", 15) + "*", strings.Repeat("x", 15) + "?", strings.Repeat("x", 15) + " ", strings.Repeat("x", 15) + "ä", "${aws:username}xx"},

@@ -62,7 +62,9 @@ func TestWhatASessionMayDo(t *testing.T) {
 			return second(roles.UpdateAssumeRolePolicy(ctx, &iam.UpdateAssumeRolePolicyInput{RoleName: &role, PolicyDocument: aws.String(`{"Version":"2012-10-17","Statement":[]}`)}))
 		},
 		"drop its denials": func(ctx context.Context) error {
-			return second(roles.DeleteRolePolicy(ctx, &iam.DeleteRolePolicyInput{RoleName: &role, PolicyName: aws.String(inlineName)}))
+			return second(roles.DetachRolePolicy(ctx, &iam.DetachRolePolicyInput{
+				RoleName: &role, PolicyArn: aws.String(made["SupportLimits"]),
+			}))
 		},
 		"make a user": func(ctx context.Context) error {
 			return second(roles.CreateUser(ctx, &iam.CreateUserInput{UserName: aws.String("mallory")}))

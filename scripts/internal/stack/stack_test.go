@@ -270,7 +270,7 @@ func (s *stack) wantRegistration(status, ticket string) {
 // wantNothingLeft fails if anything that this customer's stacks made is there.
 func (c *customer) wantNothingLeft() {
 	c.Helper()
-	for _, name := range slices.Concat(c.roles(), c.functions(), c.logGroups()) {
+	for _, name := range slices.Concat(c.roles(), c.policies(), c.functions(), c.logGroups()) {
 		if strings.Contains(name, c.name) {
 			c.Errorf("%s is left", name)
 		}
