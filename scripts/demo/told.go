@@ -9,6 +9,8 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+
+	"github.com/doitintl/aws-ro-access/scripts/internal/registrations"
 )
 
 // told shows what left the account, byte for byte, and what DoiT made of it.
@@ -57,7 +59,7 @@ func (g *grant) believed(ctx context.Context, requestType string) error {
 		fmt.Sprintf("%s: STS named account %s for the proof, the document claims %s", last.RequestType, last.ProvedAccount, last.ClaimedAccount), "")
 	// Only what is new is tried: an Update that says what was true before is how CloudFormation takes another one back.
 	if requestType == "Create" {
-		g.check(doit, strings.HasPrefix(last.Role, "opens with the external ID, and not without"), "tried at once: the role "+last.Role, "")
+		g.check(doit, last.Role == registrations.Opens, "tried at once: the role "+string(last.Role), "")
 	}
 	return nil
 }

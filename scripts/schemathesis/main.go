@@ -12,7 +12,6 @@ import (
 	"os/exec"
 	"os/signal"
 	"path/filepath"
-	"strings"
 	"syscall"
 	"time"
 
@@ -20,6 +19,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/iam"
 
 	"github.com/doitintl/aws-ro-access/scripts/internal/localcloud"
+	"github.com/doitintl/aws-ro-access/scripts/internal/registrations"
 	"github.com/doitintl/aws-ro-access/scripts/internal/repo"
 	"github.com/doitintl/aws-ro-access/scripts/internal/runtimeapi"
 	"github.com/doitintl/aws-ro-access/scripts/internal/venv"
@@ -112,7 +112,7 @@ func gotThrough(ctx context.Context, endpoint *localcloud.Endpoint) error {
 	for _, row := range rows {
 		for _, event := range row.History {
 			taken++
-			if strings.HasPrefix(event.Role, "opens") {
+			if event.Role == registrations.Opens {
 				looked++
 			}
 		}

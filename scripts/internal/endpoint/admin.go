@@ -65,19 +65,3 @@ func (a *admin) show(w http.ResponseWriter, r *http.Request) {
 		a.log.WarnContext(r.Context(), "show registrations", "error", err.Error())
 	}
 }
-
-// Since is when the registration began to be what it is.
-func (l listed) Since() string {
-	if len(l.History) == 0 {
-		return ""
-	}
-	return l.History[len(l.History)-1].IssuedAt
-}
-
-// Proved is the account that STS named last.
-func (l listed) Proved() string {
-	if len(l.History) == 0 {
-		return ""
-	}
-	return l.History[len(l.History)-1].ProvedAccount
-}

@@ -3,9 +3,12 @@ package endpoint
 import (
 	"io"
 	"net/http"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/doitintl/aws-ro-access/scripts/internal/registrations"
 )
 
 // get asks the admin listener.
@@ -41,13 +44,17 @@ func TestAdminShowsWhatIsRegistered(t *testing.T) {
 	r.expect(t, r.newCall(somebody, "Create", map[string]any{"roleArn": "arn:aws:iam::111122223333:role/<script>alert(1)</script>x", "access": "dismissed"}), nil)
 
 	rows := r.list(t)
-	i := slices.IndexFunc(rows, func(l listed) bool { return l.RegistrationID == a.id })
+	i := slices.IndexFunc(rows, func(l registrations.Registration) bool { return l.RegistrationID == a.id })
 	if len(rows) != 2 || i < 0 {
 		t.Fatalf("rows: %+v", rows)
 	}
 	row := rows[i]
 	row.History = nil
-	if want := (listed{a.id, customer, home, stackID, roleArn, saying{externalID, "12345", "approved", "2099-12-31T00:00:00Z"}, "active", nil}); row.saying != want.saying || row.Status != "active" || row.RoleArn != roleArn || row.StackID != stackID || row.AccountID != customer || row.Region != home {
+	want := registrations.Registration{
+		RegistrationID: a.id, AccountID: customer, Region: home, StackID: stackID, RoleArn: roleArn, ExternalID: externalID,
+		TicketID: "12345", Access: "approved", AccessExpires: "2099-12-31T00:00:00Z", Status: registrations.Active,
+	}
+	if !reflect.DeepEqual(row, want) {
 		t.Errorf("row %+v, want %+v", row, want)
 	}
 	if strings.Contains(a.id, externalID) || len(rows[i].History) != 1 {
@@ -55,7 +62,7 @@ func TestAdminShowsWhatIsRegistered(t *testing.T) {
 	}
 	happened := rows[i].History[0]
 	if happened.ClaimedAccount != customer || happened.ProvedAccount != customer || happened.Caller != "arn:aws:sts::111122223333:assumed-role/doit-RegistrationRole/function" ||
-		happened.IssuedAt != "2026-01-02T03:04:05Z" || !strings.Contains(happened.Role, "opens") {
+		happened.IssuedAt != "2026-01-02T03:04:05Z" || happened.Role != registrations.Opens {
 		t.Errorf("history %+v", happened)
 	}
 	response, text := r.get(t, "/", "", http.MethodGet)

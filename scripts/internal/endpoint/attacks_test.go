@@ -15,7 +15,7 @@ import (
 type attack struct {
 	name   string
 	change func(*testing.T, *running, *call)
-	want   *problem
+	want   *Problem
 	asks   int64 // how often STS is asked
 }
 

@@ -22,6 +22,7 @@ import (
 	v4 "github.com/aws/aws-sdk-go-v2/aws/signer/v4"
 
 	"github.com/doitintl/aws-ro-access/scripts/internal/contract"
+	"github.com/doitintl/aws-ro-access/scripts/internal/registrations"
 )
 
 const (
@@ -68,7 +69,7 @@ func (r *running) newCall(as aws.Credentials, requestType string, members map[st
 // answer is what came back.
 type answer struct {
 	status  int
-	problem problem
+	problem Problem
 	id      string
 	header  http.Header
 }
@@ -150,7 +151,7 @@ func readAnswer(response *http.Response) (answer, error) {
 }
 
 // expect sends the call and wants the problem, or success where it is nil.
-func (r *running) expect(t testing.TB, c *call, want *problem) answer {
+func (r *running) expect(t testing.TB, c *call, want *Problem) answer {
 	t.Helper()
 	a := r.send(t, c)
 	if want == nil && a.status != http.StatusOK || want != nil && (a.problem.Type != want.Type || a.status != want.Status) {
@@ -160,15 +161,10 @@ func (r *running) expect(t testing.TB, c *call, want *problem) answer {
 }
 
 // list is what the admin listener shows.
-func (r *running) list(t testing.TB) []listed {
+func (r *running) list(t testing.TB) []registrations.Registration {
 	t.Helper()
-	response, err := http.Get(r.admin + "/v1/registrations") // #nosec G107 -- loopback
+	all, err := registrations.List(t.Context(), r.admin)
 	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = response.Body.Close() }() // read-only
-	var all []listed
-	if err := json.NewDecoder(response.Body).Decode(&all); err != nil {
 		t.Fatal(err)
 	}
 	return all

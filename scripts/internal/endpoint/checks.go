@@ -10,6 +10,8 @@ import (
 	"net/http"
 	"strings"
 	"time"
+
+	"github.com/doitintl/aws-ro-access/scripts/internal/registrations"
 )
 
 const (
@@ -93,24 +95,24 @@ func (e *endpoint) register(r *http.Request) (ev event, err error) {
 	case ev.requestType == "Delete":
 		return e.take(r.Context(), ev, seen, "")
 	case ev.requestType == "Update" && seen.saysOrSaid(ev.saying()):
-		return e.take(r.Context(), ev, seen, unchanged)
+		return e.take(r.Context(), ev, seen, registrations.AsItWas)
 	case !e.tickets.open(ev.ticketID, ev.accountID):
 		return ev, ticketNotOpen.about(ev.ticketID)
 	case e.refuse != "":
 		return ev, refused.saying(e.refuse)
 	case ev.saying().ended(ev.at): // ending access never waits
-		return e.take(r.Context(), ev, seen, "not looked at, the access has ended")
+		return e.take(r.Context(), ev, seen, registrations.Ended)
 	case tooEarly:
 		return ev, roleNotAssumable
 	case e.role == nil:
-		return e.take(r.Context(), ev, seen, "not looked at, as the operator wishes")
+		return e.take(r.Context(), ev, seen, registrations.Unwatched)
 	}
 
 	// The role.
 	if err := e.role.verify(r.Context(), ev.registration, e.roleLimit); err != nil {
 		return ev, otherwise(roleUnverifiable, err)
 	}
-	return e.take(r.Context(), ev, seen, "opens with the external ID, and not without or with another")
+	return e.take(r.Context(), ev, seen, registrations.Opens)
 }
 
 func readBody(r *http.Request) ([]byte, error) {
@@ -146,8 +148,8 @@ func agree(r registration, who identity, p proof) bool {
 }
 
 // otherwise makes the given problem of an error that is not a problem already.
-func otherwise(p *problem, err error) error {
-	var own *problem
+func otherwise(p *Problem, err error) error {
+	var own *Problem
 	if errors.As(err, &own) {
 		return err
 	}

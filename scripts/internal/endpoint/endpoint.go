@@ -7,6 +7,8 @@ import (
 	"log/slog"
 	"net/http"
 	"time"
+
+	"github.com/doitintl/aws-ro-access/scripts/internal/registrations"
 )
 
 // endpoint answers POST /v1/registrations.
@@ -58,7 +60,7 @@ func (e *endpoint) answer(w http.ResponseWriter, r *http.Request, ev event, err 
 		line = append(line, "milliseconds", time.Since(ev.at).Milliseconds())
 	}
 	w.Header().Set("Cache-Control", "no-store")
-	var refusal *problem
+	var refusal *Problem
 	if !errors.As(err, &refusal) {
 		e.log.InfoContext(r.Context(), "taken", append(line, "status", http.StatusOK, "registration", ev.id)...)
 		w.Header().Set("Content-Type", "application/json")
@@ -74,7 +76,7 @@ func (e *endpoint) answer(w http.ResponseWriter, r *http.Request, ev event, err 
 }
 
 // take records the event in a transaction that looks at the row once more.
-func (e *endpoint) take(ctx context.Context, ev event, seen row, role string) (event, error) {
+func (e *endpoint) take(ctx context.Context, ev event, seen row, role registrations.Look) (event, error) {
 	ev.role = role
 	id, gone, err := e.store.take(ctx, ev, seen)
 	ev.id = id

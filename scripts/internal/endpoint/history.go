@@ -6,35 +6,9 @@ import (
 	"encoding/json"
 	"fmt"
 	"time"
+
+	"github.com/doitintl/aws-ro-access/scripts/internal/registrations"
 )
-
-// entry is one event in the history of a registration.
-type entry struct {
-	At              string `json:"at"`
-	RequestType     string `json:"requestType"`
-	RequestID       string `json:"requestId"`
-	IssuedAt        string `json:"issuedAt"`
-	TicketID        string `json:"ticketId"`
-	Access          string `json:"access"`
-	AccessExpires   string `json:"accessExpires"`
-	TemplateVersion string `json:"templateVersion"`
-	ClaimedAccount  string `json:"claimedAccount"`
-	ProvedAccount   string `json:"provedAccount"` // by STS
-	Caller          string `json:"caller"`        // by STS
-	Role            string `json:"role"`
-}
-
-// listed is a registration as the admin listener shows it.
-type listed struct {
-	RegistrationID string `json:"registrationId"`
-	AccountID      string `json:"accountId"`
-	Region         string `json:"region"`
-	StackID        string `json:"stackId"`
-	RoleArn        string `json:"roleArn"`
-	saying
-	Status  string  `json:"status"`
-	History []entry `json:"history"`
-}
 
 // record writes the row and the event, in one transaction.
 func record(ctx context.Context, tx *sql.Tx, e event, r row) error {
@@ -48,7 +22,7 @@ func record(ctx context.Context, tx *sql.Tx, e event, r row) error {
 			return fmt.Errorf("write registration %s: %w", r.id, err)
 		}
 	}
-	happened, err := json.Marshal(entry{
+	happened, err := json.Marshal(registrations.Event{
 		At: e.at.UTC().Format(time.RFC3339), RequestType: e.requestType, RequestID: e.requestID,
 		IssuedAt: e.issuedAt.Format(time.RFC3339), TicketID: e.ticketID, Access: e.access, AccessExpires: e.accessExpires,
 		TemplateVersion: e.templateVersion, ClaimedAccount: e.accountID, ProvedAccount: e.caller.account, Caller: e.caller.arn, Role: e.role,
@@ -74,8 +48,8 @@ func record(ctx context.Context, tx *sql.Tx, e event, r row) error {
 }
 
 // list returns all registrations by account, each with its history.
-func (s *store) list(ctx context.Context, now time.Time) (all []listed, err error) {
-	all = []listed{}
+func (s *store) list(ctx context.Context, now time.Time) (all []registrations.Registration, err error) {
+	all = []registrations.Registration{}
 	err = s.transact(ctx, func(ctx context.Context, tx *sql.Tx) error {
 		histories, err := histories(ctx, tx)
 		if err != nil {
@@ -87,16 +61,18 @@ func (s *store) list(ctx context.Context, now time.Time) (all []listed, err erro
 		}
 		defer func() { _ = rows.Close() }() // rows.Err tells
 		for rows.Next() {
-			var l listed
-			var said string
+			var l registrations.Registration
+			var text string
+			var said saying
 			var deleted bool
-			if err := rows.Scan(&l.RegistrationID, &l.AccountID, &l.Region, &l.StackID, &l.RoleArn, &said, &deleted); err != nil {
+			if err := rows.Scan(&l.RegistrationID, &l.AccountID, &l.Region, &l.StackID, &l.RoleArn, &text, &deleted); err != nil {
 				return fmt.Errorf("list registrations: %w", err)
 			}
-			if err := json.Unmarshal([]byte(said), &l.saying); err != nil {
+			if err := json.Unmarshal([]byte(text), &said); err != nil {
 				return fmt.Errorf("list registrations: %w", err)
 			}
-			l.Status, l.History = l.status(deleted, now), histories[l.RegistrationID]
+			l.ExternalID, l.TicketID, l.Access, l.AccessExpires = said.ExternalID, said.TicketID, said.Access, said.AccessExpires
+			l.Status, l.History = said.status(deleted, now), histories[l.RegistrationID]
 			all = append(all, l)
 		}
 		return rows.Err()
@@ -104,16 +80,16 @@ func (s *store) list(ctx context.Context, now time.Time) (all []listed, err erro
 	return all, err
 }
 
-func histories(ctx context.Context, tx *sql.Tx) (map[string][]entry, error) {
+func histories(ctx context.Context, tx *sql.Tx) (map[string][]registrations.Event, error) {
 	rows, err := tx.QueryContext(ctx, `SELECT registration_id, entry FROM history ORDER BY registration_id, number`)
 	if err != nil {
 		return nil, fmt.Errorf("list histories: %w", err)
 	}
 	defer func() { _ = rows.Close() }() // rows.Err tells
-	all := map[string][]entry{}
+	all := map[string][]registrations.Event{}
 	for rows.Next() {
 		var id, text string
-		var happened entry
+		var happened registrations.Event
 		if err := rows.Scan(&id, &text); err != nil {
 			return nil, fmt.Errorf("list histories: %w", err)
 		}
@@ -129,11 +105,11 @@ func histories(ctx context.Context, tx *sql.Tx) (map[string][]entry, error) {
 func (s saying) status(deleted bool, now time.Time) string {
 	switch {
 	case deleted:
-		return "deleted"
+		return registrations.Deleted
 	case s.ended(now):
-		return "suspended"
+		return registrations.Suspended
 	}
-	return "active"
+	return registrations.Active
 }
 
 // ended tells whether the access is dismissed or has run out.

@@ -15,6 +15,8 @@ import (
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
+
+	"github.com/doitintl/aws-ro-access/scripts/internal/registrations"
 )
 
 const callers = 200
@@ -22,7 +24,7 @@ const callers = 200
 // The race detector makes each registration cost a hundredth of a second and
 // more, so the whole load is for who asks for it (-args -registrations 2000) and
 // for the benchmark.
-var registrations = flag.Int("registrations", 600, "how many registrations TestNothingIsLostUnderLoad sends")
+var loaded = flag.Int("registrations", 600, "how many registrations TestNothingIsLostUnderLoad sends")
 
 // loadCaller has an account of its own, and credentials that verifyingSTS knows.
 func loadCaller(i int) (account string, as aws.Credentials) {
@@ -112,12 +114,12 @@ func TestNothingIsLostUnderLoad(t *testing.T) {
 	process, r := startProcess(t, append(flags, "-listen", "127.0.0.1:0")...)
 
 	var taken atomic.Int64
-	loaded := make(chan []string)
+	ended := make(chan []string)
 	go func() {
-		_, ids := load(t, r, 0, *registrations, &taken)
-		loaded <- ids
+		_, ids := load(t, r, 0, *loaded, &taken)
+		ended <- ids
 	}()
-	for taken.Load() < int64(*registrations/2) && !t.Failed() {
+	for taken.Load() < int64(*loaded/2) && !t.Failed() {
 		time.Sleep(time.Millisecond)
 	}
 	if err := process.Process.Kill(); err != nil {
@@ -126,8 +128,8 @@ func TestNothingIsLostUnderLoad(t *testing.T) {
 	_ = process.Wait() // killed
 	atKill := taken.Load()
 	_, again := startProcess(t, append(flags, "-listen", r.audience)...)
-	ids := <-loaded
-	t.Logf("killed when %d of %d were taken", atKill, *registrations)
+	ids := <-ended
+	t.Logf("killed when %d of %d were taken", atKill, *loaded)
 
 	intact(t, again, ids)
 	kept, err := openStore(t.Context(), db)
@@ -145,7 +147,7 @@ func TestNothingIsLostUnderLoad(t *testing.T) {
 func intact(t testing.TB, r *running, ids []string) {
 	t.Helper()
 	rows := r.list(t)
-	byRole := map[string]listed{}
+	byRole := map[string]registrations.Registration{}
 	for _, row := range rows {
 		byRole[row.RoleArn] = row
 		if row.Status != "active" || len(row.History) != 1 || row.History[0].ProvedAccount != row.AccountID {

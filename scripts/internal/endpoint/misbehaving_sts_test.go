@@ -16,7 +16,7 @@ func TestAnSTSThatMakesNoSenseProvesNothing(t *testing.T) {
 	body := strings.TrimSuffix(strings.TrimPrefix(good, `<GetCallerIdentityResponse xmlns="https://sts.amazonaws.com/doc/2011-06-15/">`), "</GetCallerIdentityResponse>\n")
 	for name, c := range map[string]struct {
 		identify http.HandlerFunc
-		want     *problem
+		want     *Problem
 	}{
 		"as it should be":             {says(200, good), nil},
 		"with an XML declaration":     {says(200, `<?xml version="1.0" encoding="UTF-8"?>`+good), nil},

@@ -171,7 +171,7 @@ func TestLogsAreJSONLinesWithoutSecrets(t *testing.T) {
 func TestProblemsAreDistinctAndFixed(t *testing.T) {
 	t.Parallel()
 	seen := map[string]bool{}
-	for _, p := range problems {
+	for _, p := range Problems() {
 		if seen[p.Type] || seen[p.Detail] || seen[p.Title] {
 			t.Errorf("%s is there twice, or its words are", p.Type)
 		}

@@ -12,7 +12,7 @@ type step struct {
 	requestType string
 	minute      int // when CloudFormation issued it
 	members     map[string]any
-	want        *problem
+	want        *Problem
 }
 
 func (s step) call(r *running, base time.Time) *call {

@@ -12,20 +12,29 @@ import (
 // contract (template/registration.openapi.yaml) and are never renamed.
 const problemBase = "https://registration.aws-ops.doit-intl.com/problems/"
 
-// problem is a refusal, an RFC 9457 problem document. Its detail is read by a
+// Problem is a refusal, an RFC 9457 problem document. Its detail is read by a
 // customer in the CloudFormation console, so it says what to do next, and it is
 // fixed: nothing that the caller sent comes back, except a ticket's number.
-type problem struct {
+type Problem struct {
 	Type   string `json:"type"`
 	Title  string `json:"title"`
 	Status int    `json:"status"`
 	Detail string `json:"detail"`
 }
 
-var problems []*problem
+var problems []*Problem
 
-func define(status int, name, title, detail string) *problem {
-	p := &problem{problemBase + name, title, status, detail}
+// Problems are all refusals that there are, in the order of the checks.
+func Problems() []Problem {
+	var all []Problem
+	for _, p := range problems {
+		all = append(all, *p)
+	}
+	return all
+}
+
+func define(status int, name, title, detail string) *Problem {
+	p := &Problem{problemBase + name, title, status, detail}
 	problems = append(problems, p)
 	return p
 }
@@ -63,31 +72,31 @@ var (
 	storageUnavailable   = define(503, "storage-unavailable", "Storage unavailable", "The registration could not be recorded. Try again in a few minutes.")
 )
 
-func (p *problem) Error() string {
+func (p *Problem) Error() string {
 	return fmt.Sprintf("%d %s", p.Status, p.name())
 }
 
-func (p *problem) name() string {
+func (p *Problem) name() string {
 	return strings.TrimPrefix(p.Type, problemBase)
 }
 
 // about names the ticket in the detail. Its number is checked by then: letters,
 // digits and hyphens.
-func (p *problem) about(ticket string) *problem {
+func (p *Problem) about(ticket string) *Problem {
 	named := *p
 	named.Detail = fmt.Sprintf(p.Detail, ticket)
 	return &named
 }
 
 // saying replaces the detail with the operator's own words (-refuse).
-func (p *problem) saying(detail string) *problem {
+func (p *Problem) saying(detail string) *Problem {
 	worded := *p
 	worded.Detail = detail
 	return &worded
 }
 
 // retryAfter is how many seconds a caller should wait, and 0 where trying again is of no use.
-func (p *problem) retryAfter() int {
+func (p *Problem) retryAfter() int {
 	switch p.Status {
 	case http.StatusTooEarly, http.StatusTooManyRequests:
 		return 1
@@ -97,7 +106,7 @@ func (p *problem) retryAfter() int {
 	return 0
 }
 
-func (p *problem) write(w http.ResponseWriter) {
+func (p *Problem) write(w http.ResponseWriter) {
 	w.Header().Set("Content-Type", "application/problem+json")
 	if seconds := p.retryAfter(); seconds > 0 {
 		w.Header().Set("Retry-After", strconv.Itoa(seconds))

@@ -38,7 +38,7 @@ func TestRolesAreTriedBeforeTheyAreRecorded(t *testing.T) {
 	for i, c := range []struct {
 		name, trust string
 		ticket      string
-		want        *problem
+		want        *Problem
 	}{
 		{"a role like the template's", trust(exact + `,"StringLike":{"sts:RoleSessionName":"12345-*"},"StringEqualsIfExists":{"aws:PrincipalType":"AssumedRole"}`), "12345", nil},
 		{"a role without a ticket", trust(exact), "", nil},

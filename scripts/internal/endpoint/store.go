@@ -13,6 +13,8 @@ import (
 	"time"
 
 	_ "modernc.org/sqlite"
+
+	"github.com/doitintl/aws-ro-access/scripts/internal/registrations"
 )
 
 //go:embed schema.sql
@@ -47,12 +49,9 @@ type event struct {
 	digest string   // of the body
 	caller identity // who STS says sent it
 	at     time.Time
-	role   string // what is known of the role
+	role   registrations.Look
 	id     string // of the row
 }
-
-// unchanged is what is known of a role that nobody has to look at, see saysOrSaid.
-const unchanged = "as it was"
 
 // openStore opens a file, or memory without one.
 func openStore(ctx context.Context, file string) (*store, error) {
@@ -141,7 +140,7 @@ func (s *store) take(ctx context.Context, e event, seen row) (id string, gone bo
 		if current.overtakes(e) || deletedMeanwhile && e.requestType != "Delete" {
 			return overtaken
 		}
-		if e.role == unchanged && !current.saysOrSaid(e.saying()) {
+		if e.role == registrations.AsItWas && !current.saysOrSaid(e.saying()) {
 			return storageUnavailable // somebody changed it meanwhile: the next try looks at the role
 		}
 		gone = e.requestType == "Delete" && !current.stands()

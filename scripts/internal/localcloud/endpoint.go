@@ -3,10 +3,8 @@ package localcloud
 import (
 	"bufio"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -16,6 +14,7 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 
+	"github.com/doitintl/aws-ro-access/scripts/internal/registrations"
 	"github.com/doitintl/aws-ro-access/scripts/internal/repo"
 	"github.com/doitintl/aws-ro-access/scripts/internal/venv"
 )
@@ -31,28 +30,7 @@ type Endpoint struct {
 }
 
 // Registration is a row of the endpoint's, as its admin listener shows it.
-type Registration struct {
-	RegistrationID string  `json:"registrationId"`
-	AccountID      string  `json:"accountId"`
-	Region         string  `json:"region"`
-	StackID        string  `json:"stackId"`
-	RoleArn        string  `json:"roleArn"`
-	ExternalID     string  `json:"externalId"`
-	TicketID       string  `json:"ticketId"`
-	Access         string  `json:"access"`
-	AccessExpires  string  `json:"accessExpires"`
-	Status         string  `json:"status"`
-	History        []Event `json:"history"`
-}
-
-// Event is one event that the endpoint took, and what it found out.
-type Event struct {
-	RequestType    string `json:"requestType"`
-	ClaimedAccount string `json:"claimedAccount"`
-	ProvedAccount  string `json:"provedAccount"`
-	Caller         string `json:"caller"`
-	Role           string `json:"role"`
-}
+type Registration = registrations.Registration
 
 // buildEndpoint builds the reference endpoint into the cloud's folder.
 func (c *Cloud) buildEndpoint() (program string, err error) {
@@ -121,23 +99,8 @@ func (c *Cloud) StartEndpoint(ctx context.Context, as aws.Credentials, certFile,
 func (e *Endpoint) Stop() { _ = e.process.Kill() } // it may have ended already
 
 // Registrations are all rows, those of deleted stacks too.
-func (e *Endpoint) Registrations(ctx context.Context) (rows []Registration, err error) {
+func (e *Endpoint) Registrations(ctx context.Context) ([]Registration, error) {
 	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
 	defer cancel()
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, e.admin+"/v1/registrations", nil)
-	if err != nil {
-		return nil, err
-	}
-	answer, err := http.DefaultClient.Do(request)
-	if err != nil {
-		return nil, fmt.Errorf("list the registrations: %w", err)
-	}
-	defer func() { err = errors.Join(err, answer.Body.Close()) }()
-	if answer.StatusCode != http.StatusOK {
-		return nil, fmt.Errorf("list the registrations: the endpoint answered %s", answer.Status)
-	}
-	if err := json.NewDecoder(answer.Body).Decode(&rows); err != nil {
-		return nil, fmt.Errorf("list the registrations: %w", err)
-	}
-	return rows, nil
+	return registrations.List(ctx, e.admin)
 }
