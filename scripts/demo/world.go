@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"crypto/tls"
-	"crypto/x509"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -103,18 +102,11 @@ func newWorld(ctx context.Context, g *grant, region string, progress io.Writer) 
 // listen starts the endpoint, and before it a server that keeps each request
 // and passes it on untouched.
 func (w *world) listen(ctx context.Context, doitAccount string, certificate *runtimeapi.Certificate, ticket string) error {
-	pem, err := os.ReadFile(certificate.File)
-	if err != nil {
-		return fmt.Errorf("read the endpoint's certificate: %w", err)
-	}
-	roots := x509.NewCertPool()
-	if !roots.AppendCertsFromPEM(pem) {
-		return fmt.Errorf("read the endpoint's certificate: %s holds none", certificate.File)
-	}
-	transport := &http.Transport{TLSClientConfig: &tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS12}}
+	transport := &http.Transport{TLSClientConfig: &tls.Config{RootCAs: certificate.Pool(), MinVersion: tls.VersionTLS12}}
 	w.client = &http.Client{Transport: transport, Timeout: 30 * time.Second}
 
 	var behind *url.URL
+	var err error
 	w.endpointSide, err = certificate.Serve(&httputil.ReverseProxy{
 		Transport: transport,
 		Rewrite: func(r *httputil.ProxyRequest) {

@@ -110,7 +110,7 @@ func TestNothingIsLostUnderLoad(t *testing.T) {
 	t.Parallel()
 	db := filepath.Join(t.TempDir(), "registrations.db")
 	sts := countSTS(t, verifyingSTS(t))
-	flags := []string{"-db", db, "-sts", sts.url, "-admin", "127.0.0.1:0", "-cert", filepath.Join(scratch, "cert.pem"), "-key", filepath.Join(scratch, "key.pem")}
+	flags := []string{"-db", db, "-sts", sts.url, "-admin", "127.0.0.1:0", "-cert", certificate.File, "-key", certificate.KeyFile}
 	process, r := startProcess(t, append(flags, "-listen", "127.0.0.1:0")...)
 
 	var taken atomic.Int64

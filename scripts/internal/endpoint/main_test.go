@@ -4,22 +4,14 @@ import (
 	"bufio"
 	"bytes"
 	"context"
-	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/rand"
 	"crypto/tls"
-	"crypto/x509"
-	"encoding/pem"
 	"errors"
 	"fmt"
 	"io"
 	"log/slog"
-	"math/big"
-	"net"
 	"net/http"
 	"os"
 	"os/signal"
-	"path/filepath"
 	"strings"
 	"sync"
 	"syscall"
@@ -27,6 +19,7 @@ import (
 	"time"
 
 	"github.com/doitintl/aws-ro-access/scripts/internal/localcloud"
+	"github.com/doitintl/aws-ro-access/scripts/internal/runtimeapi"
 )
 
 // The accounts of the tests. DoiT's is the one in the template.
@@ -38,9 +31,9 @@ const (
 
 // files of all tests, and the one local cloud that they share.
 var (
-	scratch string
-	cloud   *localcloud.Cloud
-	pool    = x509.NewCertPool()
+	scratch     string
+	certificate *runtimeapi.Certificate
+	cloud       *localcloud.Cloud
 )
 
 func TestMain(m *testing.M) {
@@ -69,7 +62,7 @@ func run(m *testing.M) int {
 		panic(err)
 	}
 	defer func() { _ = os.RemoveAll(scratch) }() // a scratch folder
-	if err := makeCertificate(); err != nil {
+	if certificate, err = runtimeapi.NewCertificate(scratch); err != nil {
 		panic(err)
 	}
 	// The endpoint finds its own credentials in the environment, and nowhere else.
@@ -108,31 +101,6 @@ func hireDoiT(ctx context.Context) error {
 		os.Setenv("AWS_SECRET_ACCESS_KEY", session.SecretAccessKey), os.Setenv("AWS_SESSION_TOKEN", session.SessionToken))
 }
 
-func makeCertificate() error {
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	if err != nil {
-		return err
-	}
-	template := &x509.Certificate{
-		SerialNumber: big.NewInt(1), NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour),
-		IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)}, DNSNames: []string{"localhost"}, IsCA: true, BasicConstraintsValid: true,
-	}
-	der, err := x509.CreateCertificate(rand.Reader, template, template, &key.PublicKey, key)
-	if err != nil {
-		return err
-	}
-	keyDER, err := x509.MarshalPKCS8PrivateKey(key)
-	if err != nil {
-		return err
-	}
-	certificate := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der})
-	pool.AppendCertsFromPEM(certificate)
-	if err := os.WriteFile(filepath.Join(scratch, "cert.pem"), certificate, 0o600); err != nil {
-		return err
-	}
-	return os.WriteFile(filepath.Join(scratch, "key.pem"), pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: keyDER}), 0o600)
-}
-
 // running is an endpoint under test: the real server, on loopback, over TLS.
 type running struct {
 	url, admin string
@@ -148,7 +116,7 @@ func start(t testing.TB, flags []string, adjust ...func(*options)) *running {
 	t.Helper()
 	o, err := parseOptions(append([]string{
 		"-listen", "127.0.0.1:0", "-admin", "127.0.0.1:0",
-		"-cert", filepath.Join(scratch, "cert.pem"), "-key", filepath.Join(scratch, "key.pem"),
+		"-cert", certificate.File, "-key", certificate.KeyFile,
 	}, flags...), os.Stderr)
 	if err != nil {
 		t.Fatal(err)
@@ -198,7 +166,7 @@ func (r *running) ready(t testing.TB, stdout io.Reader) {
 	}
 	r.audience = strings.TrimPrefix(r.url, "https://")
 	r.http = &http.Client{
-		Transport:     &http.Transport{TLSClientConfig: &tls.Config{RootCAs: pool, MinVersion: tls.VersionTLS12}, MaxIdleConnsPerHost: 200},
+		Transport:     &http.Transport{TLSClientConfig: &tls.Config{RootCAs: certificate.Pool(), MinVersion: tls.VersionTLS12}, MaxIdleConnsPerHost: 200},
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 		Timeout:       30 * time.Second,
 	}

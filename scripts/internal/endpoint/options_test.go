@@ -47,7 +47,7 @@ func TestCommandLinesThatMakeNoSenseAreRefused(t *testing.T) {
 
 func TestFilesThatAreNotThereAreNamed(t *testing.T) {
 	t.Parallel()
-	cert, key := filepath.Join(scratch, "cert.pem"), filepath.Join(scratch, "key.pem")
+	cert, key := certificate.File, certificate.KeyFile
 	for name, c := range map[string]struct {
 		o    options
 		want string
@@ -76,7 +76,7 @@ func TestARestartLosesNothing(t *testing.T) {
 		}
 		assumable(w, r)
 	}})
-	flags := []string{"-db", db, "-sts", sts.url, "-admin", "127.0.0.1:0", "-listen", "127.0.0.1:0", "-cert", filepath.Join(scratch, "cert.pem"), "-key", filepath.Join(scratch, "key.pem")}
+	flags := []string{"-db", db, "-sts", sts.url, "-admin", "127.0.0.1:0", "-listen", "127.0.0.1:0", "-cert", certificate.File, "-key", certificate.KeyFile}
 	process, r := startProcess(t, flags...)
 	r.expect(t, r.newCall(somebody, "Create", map[string]any{"issuedAt": "2026-01-02T00:00:00Z", "ticketId": "1"}), nil)
 	r.expect(t, r.newCall(somebody, "Update", map[string]any{"issuedAt": "2026-01-03T00:00:00Z", "ticketId": "2"}), nil)
@@ -117,7 +117,7 @@ func TestARestartLosesNothing(t *testing.T) {
 
 func TestAHungRequestDoesNotOutliveTheEndpoint(t *testing.T) {
 	t.Parallel()
-	process, r := startProcess(t, "-hang", "-admin", "127.0.0.1:0", "-listen", "127.0.0.1:0", "-verify-role=false", "-cert", filepath.Join(scratch, "cert.pem"), "-key", filepath.Join(scratch, "key.pem"))
+	process, r := startProcess(t, "-hang", "-admin", "127.0.0.1:0", "-listen", "127.0.0.1:0", "-verify-role=false", "-cert", certificate.File, "-key", certificate.KeyFile)
 	ended := make(chan error, 1)
 	go func() {
 		_, err := r.try(t, r.newCall(somebody, "Create", nil))

@@ -59,10 +59,14 @@ func NewCertificate(dir string) (*Certificate, error) {
 	if err != nil {
 		return nil, fmt.Errorf("write the key: %w", err)
 	}
+	made, err := x509.ParseCertificate(der)
+	if err != nil {
+		return nil, fmt.Errorf("read the certificate: %w", err)
+	}
 	c := &Certificate{
 		File:    filepath.Join(dir, "certificate.pem"),
 		KeyFile: filepath.Join(dir, "key.pem"),
-		pair:    tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key},
+		pair:    tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key, Leaf: made},
 	}
 	for file, block := range map[string]*pem.Block{
 		c.File:    {Type: "CERTIFICATE", Bytes: der},
@@ -73,6 +77,13 @@ func NewCertificate(dir string) (*Certificate, error) {
 		}
 	}
 	return c, nil
+}
+
+// Pool is the certificate for a Go program that is to trust it.
+func (c *Certificate) Pool() *x509.CertPool {
+	pool := x509.NewCertPool()
+	pool.AddCert(c.pair.Leaf)
+	return pool
 }
 
 // A Request is one that a server received, as it came.
