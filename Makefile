@@ -5,51 +5,61 @@ export GOTOOLCHAIN := go$(shell sed -n 's/^go //p' go.mod)
 export GOFLAGS := -trimpath $(GOFLAGS)
 export CGO_ENABLED := 0
 export GOGC := 400
-RUN := @go run -C scripts
-# What was given on the command line, as one word for the shell, whatever is in it.
-given = '$(subst ','\'',$(value $1))'
-unexport STACK REGION TICKET EXPIRES EXTERNAL_ID ORGANIZATION REGIONS DRY_RUN
+RUN := go run -C scripts ./
+# What is given on the command line goes on in the environment, as it was written: no shell reads it, whatever is in it.
+# The programs read it by scripts/internal/given.
+GIVEN := ONLY REGION TICKET EXPIRES EXTERNAL_ID STACK ORGANIZATION ACCOUNT FORMAT PAGE CHECK TEMPLATE LINK POLICY DRY_RUN REGIONS
+$(foreach v,$(GIVEN),$(eval override $v := $$(value $v)))
+export $(GIVEN)
 
 help: ## print this
 	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' Makefile | expand -t 23
 
 demo: build ## a grant's whole life on this machine, in a local AWS emulator
-	$(RUN) ./demo
+	@$(RUN)demo
 
-test: ## every check: linters, tests with the race detector, the lifecycle in the emulator
-	$(RUN) ./check
+test: ## every check: linters, tests with the race detector, the lifecycle; ONLY=word runs those with the word
+	@$(RUN)check
+
+lint: ## the linters alone
+	@$(RUN)check -lint
 
 build: ## dist/registration.zip, and its pin in the templates
-	$(RUN) ./build
+	@$(RUN)build
 
 bench: ## speed, size and memory beside the peers
-	$(RUN) ./bench
+	@$(RUN)bench
 
 storm: ## 10,000 accounts at one throttled endpoint, in virtual time
-	$(RUN) ./storm
+	@$(RUN)storm
 
 fuzz: ## fuzz each target for ten seconds, beyond the seeds that make test runs
-	$(RUN) ./check -fuzz 10s
+	@$(RUN)check -fuzz 10s
 
 vulnerabilities: ## what the Go vulnerability database knows of the code that is shipped
-	$(RUN) ./check -vulnerabilities
+	@$(RUN)check -vulnerabilities
 
-verify: ## for a reviewer: rebuild and compare; with STACK=name, what runs in the account too
-	$(RUN) ./verify -stack $(call given,STACK) -region $(call given,REGION)
+verify: ## for a reviewer: rebuild and compare; also with TEMPLATE=file, LINK=url, or STACK=name REGION=region
+	@$(RUN)verify
 
-link: ## the quick-create link, e.g. make link REGION=eu-west-1 TICKET=12345
-	$(RUN) ./link -region $(call given,REGION) -ticket $(call given,TICKET) -expires $(call given,EXPIRES) \
-	  -external-id $(call given,EXTERNAL_ID) -stack $(call given,STACK) -organization $(call given,ORGANIZATION)
+audit: ## what the newest SecurityAudit grants that the limits do not know; POLICY=file instead of asking AWS
+	@$(RUN)audit
+
+scan: ## what other scanners say of the templates, beside what template/REVIEW.md answers
+	@$(RUN)scan
+
+link: ## the quick-create link, e.g. REGION=eu-west-1 TICKET=12345; more: EXPIRES= EXTERNAL_ID= STACK= ACCOUNT= FORMAT= and ORGANIZATION=1 PAGE=1 CHECK=1
+	@$(RUN)link
 
 publish: ## to the regions' buckets; DRY_RUN=1 shows what it would do, REGIONS=a,b narrows it
-	$(RUN) ./publish -dry-run $(call given,DRY_RUN) -regions $(call given,REGIONS)
+	@$(RUN)publish
 
 release: ## dist/: zip, templates, contract, SHA256SUMS, SBOM, licences
-	$(RUN) ./release
+	@$(RUN)release
 
 pictures: ## the README's pictures, from real runs
-	$(RUN) ./demo -svg demo/demo.svg
-	$(RUN) ./bench -readme
-	$(RUN) ./storm -write
+	@$(RUN)demo -svg demo/demo.svg
+	@$(RUN)bench -readme
+	@$(RUN)storm -write
 
-.PHONY: help demo test build bench storm fuzz vulnerabilities verify link publish release pictures
+.PHONY: help demo test lint build bench storm fuzz vulnerabilities verify audit scan link publish release pictures

@@ -19,6 +19,7 @@ require (
 	github.com/aws/smithy-go v1.28.9
 	github.com/getkin/kin-openapi v0.153.0
 	github.com/kisielk/errcheck v1.30.0
+	github.com/rogpeppe/go-internal v1.16.0
 	github.com/securego/gosec/v2 v2.30.0
 	go.yaml.in/yaml/v3 v3.0.6
 	golang.org/x/tools v0.52.0

@@ -12,14 +12,18 @@ import (
 	"path/filepath"
 
 	"github.com/doitintl/aws-ro-access/scripts/internal/code"
+	"github.com/doitintl/aws-ro-access/scripts/internal/given"
 	"github.com/doitintl/aws-ro-access/scripts/internal/repo"
 	"github.com/doitintl/aws-ro-access/scripts/internal/template"
 )
 
 func main() {
 	check := flag.Bool("check", false, "write nothing, and fail if the committed templates name another zip than this commit builds")
-	flag.Parse()
-	if err := run(*check); err != nil {
+	err := given.Parse()
+	if err == nil {
+		err = run(*check)
+	}
+	if err != nil {
 		fmt.Fprintln(os.Stderr, "build:", err)
 		os.Exit(1)
 	}

@@ -1,6 +1,9 @@
 // Command check is `make test`: everything that must be true of a commit, each
 // with its time, and a short summary at the end.
 //
+// ONLY=word runs the checks whose names have the word, -lint those that read
+// and run nothing.
+//
 // With -fuzz it fuzzes every target instead, for as long as that: `go test`
 // runs their seeds only.
 package main
@@ -22,6 +25,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/doitintl/aws-ro-access/scripts/internal/given"
 	"github.com/doitintl/aws-ro-access/scripts/internal/repo"
 	"github.com/doitintl/aws-ro-access/scripts/internal/venv"
 )
@@ -29,6 +33,7 @@ import (
 // check is one thing that must be true.
 type check struct {
 	name   string
+	reads  bool // and runs nothing of ours: a linter
 	beside bool // the others: it leaves a processor idle
 	run    func(context.Context, io.Writer) error
 }
@@ -36,10 +41,19 @@ type check struct {
 func main() {
 	fuzz := flag.Duration("fuzz", 0, "fuzz each target for so long, and do nothing else")
 	known := flag.Bool("vulnerabilities", false, "ask the Go vulnerability database about the function, and do nothing else")
-	flag.Parse()
+	linters := flag.Bool("lint", false, "run the linters alone")
+	word := given.Text("only", "ONLY", "run the checks alone whose names have this `word`")
+	err := given.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	root, err := repo.Root()
+	var root string
+	if err == nil {
+		root, err = repo.Root()
+	}
+	var chosen []check
+	if err == nil {
+		chosen, err = choose(checks(root, *fuzz, *known), *linters, *word)
+	}
 	if err == nil && *fuzz == 0 && !*known {
 		err = setEnvironment()
 	}
@@ -47,10 +61,28 @@ func main() {
 		fmt.Fprintln(os.Stderr, "check:", err)
 		os.Exit(2)
 	}
-	if failed := runAll(ctx, checks(root, *fuzz, *known)); failed > 0 {
+	if failed := runAll(ctx, chosen); failed > 0 {
 		stop()
 		os.Exit(1)
 	}
+}
+
+// choose leaves out what was not asked for.
+func choose(all []check, linters bool, word string) (chosen []check, err error) {
+	var names []string
+	for _, c := range all {
+		if linters && !c.reads {
+			continue
+		}
+		names = append(names, c.name)
+		if strings.Contains(strings.ToLower(c.name), strings.ToLower(word)) {
+			chosen = append(chosen, c)
+		}
+	}
+	if len(chosen) == 0 {
+		return nil, fmt.Errorf("ONLY=%s is in the name of no check: %s", word, strings.Join(names, "; "))
+	}
+	return chosen, nil
 }
 
 // setEnvironment keeps the account of whoever runs this out of reach, and has
@@ -138,15 +170,15 @@ func runOne(ctx context.Context, c check, title string) error {
 func checks(root string, fuzz time.Duration, known bool) []check {
 	scripts := filepath.Join(root, "scripts")
 	if fuzz > 0 {
-		return []check{{"fuzzing for " + fuzz.String() + " a target", false, func(ctx context.Context, out io.Writer) error {
+		return []check{{"fuzzing for " + fuzz.String() + " a target", false, false, func(ctx context.Context, out io.Writer) error {
 			return fuzzAll(ctx, root, fuzz, out)
 		}}}
 	}
 	if known {
-		return []check{{"known vulnerabilities", false, func(ctx context.Context, out io.Writer) error { return vulnerabilities(ctx, root, out) }}}
+		return []check{{"known vulnerabilities", false, false, func(ctx context.Context, out io.Writer) error { return vulnerabilities(ctx, root, out) }}}
 	}
 	return []check{
-		{"gofmt", false, func(ctx context.Context, _ io.Writer) error {
+		{"gofmt", true, false, func(ctx context.Context, _ io.Writer) error {
 			cmd := exec.CommandContext(ctx, "gofmt", "-l", "lambda", "scripts")
 			cmd.Dir = root
 			out, err := cmd.CombinedOutput()
@@ -155,11 +187,11 @@ func checks(root string, fuzz time.Duration, known bool) []check {
 			}
 			return err
 		}},
-		{"the templates name the zip that this commit builds", false, func(ctx context.Context, out io.Writer) error {
+		{"the templates name the zip that this commit builds", false, false, func(ctx context.Context, out io.Writer) error {
 			return loudly(ctx, scripts, out, "go", "run", "./build", "-check")
 		}},
-		{"vet, staticcheck, errcheck, gosec", false, func(ctx context.Context, _ io.Writer) error { return lint(ctx, root) }},
-		{"cfn-lint, every region, every check", true, func(ctx context.Context, out io.Writer) error {
+		{"vet, staticcheck, errcheck, gosec", true, false, func(ctx context.Context, _ io.Writer) error { return lint(ctx, root) }},
+		{"cfn-lint, every region, every check", true, true, func(ctx context.Context, out io.Writer) error {
 			python, err := venv.Install(ctx, "checks", out)
 			if err != nil {
 				return err
@@ -167,20 +199,20 @@ func checks(root string, fuzz time.Duration, known bool) []check {
 			return quietly(ctx, root, python, "-c", "from cfnlint.runner import main; main()", "--include-experimental", "--regions", "ALL_REGIONS", "--",
 				"template/doitmanagement.yaml", "template/organization.yaml", "template/release.yaml")
 		}},
-		{"the contract's linter", true, func(ctx context.Context, _ io.Writer) error {
+		{"the contract's linter", true, true, func(ctx context.Context, _ io.Writer) error {
 			if err := quietly(ctx, scripts, "npm", "ci", "--no-audit", "--no-fund", "--ignore-scripts"); err != nil {
 				return err
 			}
 			return quietly(ctx, scripts, "env", "REDOCLY_SUPPRESS_UPDATE_NOTICE=true", "npx", "--no-install", "redocly", "lint", "--config", "redocly.yaml", "../template/registration.openapi.yaml")
 		}},
-		{"go test -race, the function", false, func(ctx context.Context, out io.Writer) error {
+		{"go test -race, the function", false, false, func(ctx context.Context, out io.Writer) error {
 			return loudly(ctx, root, out, "go", "test", "-vet=off", "./...")
 		}},
-		{"go test -race, its zip as a process, the endpoint, the programs, and a grant's whole life in the emulator", false, func(ctx context.Context, out io.Writer) error {
+		{"go test -race, its zip as a process, the endpoint, the programs, and a grant's whole life in the emulator", false, false, func(ctx context.Context, out io.Writer) error {
 			// -count=1: the tests read files of the other module, of which Go's cache does not know.
 			return loudly(ctx, scripts, out, "go", "test", "-vet=off", "-count=1", "./...")
 		}},
-		{"schemathesis, on the contract and the endpoint", true, func(ctx context.Context, out io.Writer) error {
+		{"schemathesis, on the contract and the endpoint", false, true, func(ctx context.Context, out io.Writer) error {
 			return quietly(ctx, scripts, "go", "run", "./schemathesis")
 		}},
 	}

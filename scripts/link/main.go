@@ -7,27 +7,30 @@ package main
 
 import (
 	"bytes"
-	"flag"
 	"fmt"
 	"io"
 	"os"
 	"time"
 
+	"github.com/doitintl/aws-ro-access/scripts/internal/given"
 	"github.com/doitintl/aws-ro-access/scripts/internal/regions"
 	"github.com/doitintl/aws-ro-access/scripts/internal/repo"
 	"github.com/doitintl/aws-ro-access/scripts/internal/template"
 )
 
 func main() {
-	var r request
-	flag.StringVar(&r.region, "region", "", "the `region` of the stack")
-	flag.StringVar(&r.ticket, "ticket", "", "the `number` of the support request, or none")
-	flag.StringVar(&r.expires, "expires", "", "when the access ends, a UTC `time` like 2026-12-31T00:00:00Z, or never (default 30 days from now)")
-	flag.StringVar(&r.externalID, "external-id", "", "what DoiT must present (default: made by the stack)")
-	flag.StringVar(&r.stack, "stack", "", "the stack's `name` (default doit-support, with the ticket's number)")
-	organization := flag.String("organization", "", "with any value, the link rolls out over an AWS Organization")
-	flag.Parse()
-	link, err := run(r, *organization != "", time.Now(), os.Stderr)
+	region := given.Text("region", "REGION", "the `region` of the stack")
+	ticket := given.Text("ticket", "TICKET", "the `number` of the support request, or none")
+	expires := given.Text("expires", "EXPIRES", "when the access ends, a UTC `time` like 2026-12-31T00:00:00Z, or never; 30 days from now by default")
+	externalID := given.Text("external-id", "EXTERNAL_ID", "what DoiT must present; made by the stack by default")
+	stack := given.Text("stack", "STACK", "the stack's `name`; doit-support, with the ticket's number, by default")
+	organization := given.Switch("organization", "ORGANIZATION", "the link rolls out over an AWS Organization")
+	if err := given.Parse(); err != nil {
+		fmt.Fprintln(os.Stderr, "link:", err)
+		os.Exit(1)
+	}
+	r := request{region: *region, ticket: *ticket, expires: *expires, externalID: *externalID, stack: *stack}
+	link, err := run(r, *organization, time.Now(), os.Stderr)
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "link:", err)
 		os.Exit(1)
@@ -36,9 +39,6 @@ func main() {
 }
 
 func run(r request, organization bool, now time.Time, notes io.Writer) (string, error) {
-	if flag.NArg() > 0 {
-		return "", fmt.Errorf("%q is no flag", flag.Arg(0))
-	}
 	root, err := repo.Root()
 	if err != nil {
 		return "", err

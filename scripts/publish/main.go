@@ -14,20 +14,24 @@ import (
 	"os/signal"
 	"strings"
 	"syscall"
+
+	"github.com/doitintl/aws-ro-access/scripts/internal/given"
 )
 
 func main() {
-	var o options
-	names := flag.String("regions", "", "publish to these `regions` only, with commas between them (default: all that the account has enabled)")
-	flag.BoolVar(&o.untagged, "untagged", false, "publish a commit that has no tag of its version")
-	dryRun := flag.String("dry-run", "", "with any value, print what would be done and ask nobody")
-	flag.Parse()
-	o.dryRun = *dryRun != ""
+	names := given.Text("regions", "REGIONS", "publish to these `regions` only, with commas between them; to all that the account has enabled by default")
+	untagged := flag.Bool("untagged", false, "publish a commit that has no tag of its version")
+	dryRun := given.Switch("dry-run", "DRY_RUN", "print what would be done and ask nobody")
+	if err := given.Parse(); err != nil {
+		fmt.Fprintln(os.Stderr, "publish:", err)
+		os.Exit(1)
+	}
+	o := options{untagged: *untagged, dryRun: *dryRun}
 	o.regions = strings.FieldsFunc(*names, func(r rune) bool { return r == ',' || r == ' ' })
 
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	if err := run(ctx, o, flag.Args()); err != nil {
+	if err := run(ctx, o); err != nil {
 		fmt.Fprintln(os.Stderr, "publish:", err)
 		stop()
 		os.Exit(1)

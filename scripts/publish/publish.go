@@ -34,10 +34,7 @@ const (
 	home     = "us-east-1"     // where template.Bucket is
 )
 
-func run(ctx context.Context, o options, rest []string) error {
-	if len(rest) > 0 {
-		return fmt.Errorf("%q is no flag", rest[0])
-	}
+func run(ctx context.Context, o options) error {
 	root, err := repo.Root()
 	if err != nil {
 		return err

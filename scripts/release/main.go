@@ -7,7 +7,6 @@ package main
 import (
 	"context"
 	"errors"
-	"flag"
 	"fmt"
 	"maps"
 	"os"
@@ -16,24 +15,25 @@ import (
 	"slices"
 	"syscall"
 
+	"github.com/doitintl/aws-ro-access/scripts/internal/given"
 	"github.com/doitintl/aws-ro-access/scripts/internal/repo"
 )
 
 func main() {
-	flag.Parse()
+	if err := given.Parse(); err != nil {
+		fmt.Fprintln(os.Stderr, "release:", err)
+		os.Exit(1)
+	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	if err := run(ctx, flag.Args()); err != nil {
+	if err := run(ctx); err != nil {
 		fmt.Fprintln(os.Stderr, "release:", err)
 		stop()
 		os.Exit(1)
 	}
 }
 
-func run(ctx context.Context, rest []string) error {
-	if len(rest) > 0 {
-		return fmt.Errorf("%q is no flag", rest[0])
-	}
+func run(ctx context.Context) error {
 	root, err := repo.Root()
 	if err != nil {
 		return err

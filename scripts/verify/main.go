@@ -12,7 +12,6 @@ package main
 import (
 	"context"
 	"errors"
-	"flag"
 	"fmt"
 	"os"
 	"os/signal"
@@ -21,18 +20,20 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/config"
 
+	"github.com/doitintl/aws-ro-access/scripts/internal/given"
 	"github.com/doitintl/aws-ro-access/scripts/internal/repo"
 )
 
 func main() {
-	name := flag.String("stack", "", "also compare what runs as the stack of this `name`")
-	region := flag.String("region", "", "the stack's `region` (default: that of the AWS configuration)")
-	flag.Parse()
+	name := given.Text("stack", "STACK", "also compare what runs as the stack of this `name`")
+	region := given.Text("region", "REGION", "the stack's `region`; that of the AWS configuration by default")
+	err := given.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	r := &report{out: os.Stdout}
-	if flag.NArg() > 0 {
-		r.unseen(fmt.Errorf("%q is no flag", flag.Arg(0)))
-	} else if err := run(ctx, r, *name, *region); err != nil {
+	if err == nil {
+		err = run(ctx, r, *name, *region)
+	}
+	if err != nil {
 		r.unseen(err)
 	}
 	stop()
