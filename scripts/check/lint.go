@@ -16,7 +16,7 @@ func lint(ctx context.Context, root string) error {
 	defer func() { _ = os.RemoveAll(dir) }() // a leftover does no harm
 	scripts, program := filepath.Join(root, "scripts"), filepath.Join(dir, "lint")
 	// Not with the flags of the tests: it is a program that has much to do.
-	if err := quietly(ctx, scripts, "env", "GOFLAGS=-trimpath", "CGO_ENABLED=0", "go", "build", "-tags=lint", "-o", program, "./lint"); err != nil {
+	if err := quietly(ctx, scripts, "env", "GOFLAGS=-trimpath", "CGO_ENABLED=0", "GOTMPDIR="+dir, "go", "build", "-tags=lint", "-o", program, "./lint"); err != nil {
 		return err
 	}
 	if err := quietly(ctx, dir, "go", "work", "init", root, scripts); err != nil {

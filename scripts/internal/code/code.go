@@ -5,6 +5,7 @@ package code
 import (
 	"archive/zip"
 	"bytes"
+	"context"
 	"crypto/sha256"
 	"encoding/base64"
 	"errors"
@@ -43,8 +44,9 @@ func (z Zip) Pin() template.Pin {
 
 var goLine = regexp.MustCompile(`(?m)^go (\S+)$`)
 
-// Build compiles the function of the repository at root and zips it.
-func Build(root string) (Zip, error) {
+// Build compiles the function of the repository at root and zips it. It leaves
+// nothing behind, also where ctx ends.
+func Build(ctx context.Context, root string) (Zip, error) {
 	version, err := os.ReadFile(filepath.Join(root, "lambda", "VERSION")) // #nosec G304 -- the repository's own file
 	if err != nil {
 		return Zip{}, err
@@ -55,7 +57,7 @@ func Build(root string) (Zip, error) {
 	}
 	defer func() { _ = os.RemoveAll(dir) }() // a leftover does no harm
 	binary := filepath.Join(dir, "bootstrap")
-	if err := Compile(root, "./lambda", binary); err != nil {
+	if err := Compile(ctx, root, "./lambda", binary); err != nil {
 		return Zip{}, err
 	}
 	program, err := os.ReadFile(binary) // #nosec G304 -- just built
@@ -72,7 +74,7 @@ func Build(root string) (Zip, error) {
 // Compile builds pkg of the module in dir for Lambda's x86_64. The toolchain is
 // the one that the module's go.mod names, to the patch: another one would
 // give other bytes.
-func Compile(dir, pkg, binary string) error {
+func Compile(ctx context.Context, dir, pkg, binary string) error {
 	mod, err := os.ReadFile(filepath.Join(dir, "go.mod")) // #nosec G304 -- the repository's own file
 	if err != nil {
 		return err
@@ -86,12 +88,15 @@ func Compile(dir, pkg, binary string) error {
 	if runtime.Version() != toolchain {
 		return fmt.Errorf("this runs on %s, the zip is made with %s: set GOTOOLCHAIN=%s, as make does", runtime.Version(), toolchain, toolchain)
 	}
-	cmd := exec.Command("go", "build", "-trimpath", "-buildvcs=false", "-mod=readonly", "-tags=lambda.norpc",
+	cmd := exec.CommandContext(ctx, "go", "build", "-trimpath", "-buildvcs=false", "-mod=readonly", "-tags=lambda.norpc",
 		"-ldflags=-s -w -buildid=", "-o", binary, pkg) // #nosec G204 -- no part of it comes from outside
 	cmd.Dir = dir
 	cmd.Env = append(os.Environ(), "GOTOOLCHAIN="+toolchain, "GOOS=linux", "GOARCH=amd64", "GOAMD64=v1",
-		"CGO_ENABLED=0", "GOFLAGS=", "GOEXPERIMENT=", "GOWORK=off", "GOFIPS140=off", "GODEBUG=")
-	if out, err := cmd.CombinedOutput(); err != nil {
+		"CGO_ENABLED=0", "GOFLAGS=", "GOEXPERIMENT=", "GOWORK=off", "GOFIPS140=off", "GODEBUG=",
+		"GOTMPDIR="+filepath.Dir(binary)) // an interrupted Go command leaves its folder
+	if out, err := cmd.CombinedOutput(); ctx.Err() != nil {
+		return context.Cause(ctx)
+	} else if err != nil {
 		return fmt.Errorf("go build %s: %w\n%s", pkg, err, bytes.TrimSpace(out))
 	}
 	return nil

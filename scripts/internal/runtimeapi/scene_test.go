@@ -2,6 +2,7 @@ package runtimeapi_test
 
 import (
 	"bytes"
+	"context"
 	"crypto/tls"
 	"encoding/json"
 	"flag"
@@ -42,7 +43,7 @@ func run(m *testing.M) int {
 		return 1
 	}
 	defer func() { _ = os.RemoveAll(dir) }() // the system's temporary folder is cleaned anyway
-	zip, err := code.Build("../../..")
+	zip, err := code.Build(context.Background(), "../../..")
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		return 1
