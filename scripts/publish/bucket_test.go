@@ -4,7 +4,6 @@ import (
 	"errors"
 	"io"
 	"net/http"
-	"os"
 	"strings"
 	"testing"
 	"time"
@@ -16,6 +15,7 @@ import (
 	"github.com/aws/smithy-go"
 
 	"github.com/doitintl/aws-ro-access/scripts/internal/localcloud"
+	"github.com/doitintl/aws-ro-access/scripts/internal/repo"
 )
 
 // TestBucket launches template/release.yaml and lives with what it made. The
@@ -25,7 +25,7 @@ func TestBucket(t *testing.T) {
 	t.Parallel()
 	cloud := localcloud.StartT(t, "")
 	client := cloudformation.NewFromConfig(cloud.Root(operator, "eu-west-1"))
-	body, err := os.ReadFile("../../template/release.yaml")
+	body, err := repo.ReadFile("template/release.yaml")
 	if err != nil {
 		t.Fatal(err)
 	}
