@@ -5,16 +5,10 @@ export GOTOOLCHAIN := go$(shell sed -n 's/^go //p' go.mod)
 export GOFLAGS := -trimpath $(GOFLAGS)
 export CGO_ENABLED := 0
 export GOGC := 400
-# $(call run,NAME) compiles scripts/NAME where its source has changed, and runs it. An interrupted Go command leaves its
-# temporary folder behind, so it gets one that is removed.
-define run
-@[ -x scripts/.bin/$1 ] || echo "compiling $1 and what it needs: once, a few seconds to a minute and a half" >&2
-@tmp=$$(mktemp -d) && trap 'rm -rf "$$tmp"' EXIT INT TERM && GOTMPDIR="$$tmp" go build -C scripts -o .bin/$1 ./$1
-@scripts/.bin/$1
-endef
+RUN := go run -C scripts ./
 # What is given on the command line goes on in the environment, as it was written: no shell reads it, whatever is in it.
 # The programs read it by scripts/internal/given.
-GIVEN := ONLY REGION TICKET EXPIRES EXTERNAL_ID STACK ORGANIZATION ACCOUNT FORMAT PAGE CHECK TEMPLATE LINK POLICY DRY_RUN REGIONS
+GIVEN := ONLY REGION TICKET EXPIRES EXTERNAL_ID STACK ORGANIZATION ACCOUNT FORMAT PAGE CHECK TEMPLATE LINK POLICY DRY_RUN REGIONS UNTAGGED
 $(foreach v,$(GIVEN),$(eval override $v := $$(value $v)))
 export $(GIVEN)
 
@@ -22,50 +16,50 @@ help: ## print this
 	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' Makefile | expand -t 23
 
 demo: build ## a grant's whole life on this machine, in a local AWS emulator
-	$(call run,demo)
+	@$(RUN)demo
 
 test: ## every check: linters, tests with the race detector, the lifecycle; ONLY=word runs those with the word
-	$(call run,check)
+	@$(RUN)check
 
 lint: ## the linters alone
-	$(call run,check) -lint
+	@$(RUN)check -lint
 
 build: ## dist/registration.zip, and its pin in the templates
-	$(call run,build)
+	@$(RUN)build
 
 bench: ## speed, size and memory beside the peers
-	$(call run,bench)
+	@$(RUN)bench
 
 storm: ## 10,000 accounts at one throttled endpoint, in virtual time
-	$(call run,storm)
+	@$(RUN)storm
 
 fuzz: ## fuzz each target for ten seconds, beyond the seeds that make test runs
-	$(call run,check) -fuzz 10s
+	@$(RUN)check -fuzz 10s
 
 vulnerabilities: ## what the Go vulnerability database knows of the code that is shipped
-	$(call run,check) -vulnerabilities
+	@$(RUN)check -vulnerabilities
 
 verify: ## for a reviewer: rebuild and compare; also with TEMPLATE=file, LINK=url, or STACK=name REGION=region
-	$(call run,verify)
+	@$(RUN)verify
 
 audit: ## what the newest SecurityAudit grants that the limits do not know; POLICY=file instead of asking AWS
-	$(call run,audit)
+	@$(RUN)audit
 
 scan: ## what other scanners say of the templates, beside what template/REVIEW.md answers
-	$(call run,scan)
+	@$(RUN)scan
 
 link: ## the quick-create link, e.g. REGION=eu-west-1 TICKET=12345; more: EXPIRES= EXTERNAL_ID= STACK= ACCOUNT= FORMAT= and ORGANIZATION=1 PAGE=1 CHECK=1
-	$(call run,link)
+	@$(RUN)link
 
-publish: ## to the regions' buckets; DRY_RUN=1 shows what it would do, REGIONS=a,b narrows it
-	$(call run,publish)
+publish: ## to the regions' buckets; DRY_RUN=1 shows what it would do, REGIONS=a,b narrows it, UNTAGGED=1 needs no tag
+	@$(RUN)publish
 
-release: ## dist/: zip, templates, contract, SHA256SUMS, SBOM, licences
-	$(call run,release)
+release: ## dist/: zip, templates, contract, SHA256SUMS, SBOM, licences; UNTAGGED=1 needs no tag
+	@$(RUN)release
 
 pictures: ## the README's pictures, from real runs
-	$(call run,demo) -svg scripts/demo/demo.svg
-	$(call run,bench) -readme
-	$(call run,storm) -write
+	@$(RUN)demo -svg demo/demo.svg
+	@$(RUN)bench -readme
+	@$(RUN)storm -write
 
 .PHONY: help demo test lint build bench storm fuzz vulnerabilities verify audit scan link publish release pictures

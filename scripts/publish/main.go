@@ -8,30 +8,26 @@ package main
 
 import (
 	"context"
-	"flag"
 	"fmt"
 	"os"
 	"os/signal"
-	"strings"
 	"syscall"
 
 	"github.com/doitintl/aws-ro-access/scripts/internal/given"
 )
 
 func main() {
-	names := given.Text("regions", "REGIONS", "publish to these `regions` only, with commas between them; to all that the account has enabled by default")
-	untagged := flag.Bool("untagged", false, "publish a commit that has no tag of its version")
+	names := given.Text("regions", "REGIONS",
+		"publish to these `regions` only, with commas between them (default: all that are offered)")
+	untagged := given.Switch("untagged", "UNTAGGED", "publish a commit that has no tag of its version")
 	dryRun := given.Switch("dry-run", "DRY_RUN", "print what would be done and ask nobody")
-	if err := given.Parse(); err != nil {
-		fmt.Fprintln(os.Stderr, "publish:", err)
-		os.Exit(1)
-	}
-	o := options{untagged: *untagged, dryRun: *dryRun}
-	o.regions = strings.FieldsFunc(*names, func(r rune) bool { return r == ',' || r == ' ' })
-
+	err := given.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	if err := run(ctx, o); err != nil {
+	if err == nil {
+		err = run(ctx, options{names: *names, untagged: *untagged, dryRun: *dryRun})
+	}
+	if err != nil {
 		fmt.Fprintln(os.Stderr, "publish:", err)
 		stop()
 		os.Exit(1)

@@ -83,7 +83,8 @@ func (o object) isThere(ctx context.Context, bucket *s3.Client, owner string) (b
 		return true, nil
 	}
 	if !o.latest {
-		return false, fmt.Errorf("%s holds other bytes, and is never overwritten: their SHA-256 is %s, not %s", o, hexOf(found), hexOf(o.sha256()))
+		return false, fmt.Errorf("%s holds other bytes, and is never overwritten: their SHA-256 is %s, not %s", o,
+			hexOf(found), hexOf(o.sha256()))
 	}
 	return false, nil
 }

@@ -12,10 +12,7 @@ import (
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/aws/transport/http"
 	"github.com/aws/aws-sdk-go-v2/config"
-	"github.com/aws/aws-sdk-go-v2/service/account"
-	accounttypes "github.com/aws/aws-sdk-go-v2/service/account/types"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/aws/aws-sdk-go-v2/service/sts"
 
@@ -25,7 +22,7 @@ import (
 )
 
 type options struct {
-	regions          []string
+	names            string // of regions, with commas between them
 	untagged, dryRun bool
 }
 
@@ -43,13 +40,22 @@ func run(ctx context.Context, o options) error {
 	if err != nil {
 		return err
 	}
-	r, err := read(ctx, root)
+	r, err := read(root)
+	if err != nil {
+		return err
+	}
+	names, err := separated(o.names)
+	if err != nil {
+		return err
+	}
+	p, err := r.places(names, known)
 	if err != nil {
 		return err
 	}
 	refusals := r.refusals(o.untagged)
 	if o.dryRun {
-		return r.rehearse(os.Stdout, o.regions, known, refusals)
+		_, err := io.WriteString(os.Stdout, r.plan(p, refusals))
+		return err
 	}
 	if len(refusals) > 0 {
 		return errors.New(strings.Join(refusals, "; "))
@@ -58,138 +64,139 @@ func run(ctx context.Context, o options) error {
 	if err != nil {
 		return fmt.Errorf("find AWS credentials: %w", err)
 	}
-	return r.publish(ctx, as, o.regions, known, os.Stderr)
+	return r.publish(ctx, as, p, os.Stderr)
 }
 
-// rehearse prints the plan. It asks nobody, so the regions are all that AWS's
-// SDK knows, unless they are given.
-func (r release) rehearse(out io.Writer, names []string, known regions.Partitions, refusals []string) error {
-	note := ""
-	if len(names) == 0 {
-		names = known.Of("aws")
-		note = "\nOf these regions, those that the account has enabled: a dry run asks nobody, AWS included.\n"
+func separated(names string) ([]string, error) {
+	if names == "" {
+		return nil, nil
 	}
-	bucket, err := r.bucket(names, known)
-	if err != nil {
-		return err
+	all := strings.Split(names, ",")
+	if slices.Contains(all, "") {
+		return nil, fmt.Errorf("REGIONS is %q: it takes names with commas between them, like eu-west-1,us-east-1",
+			names)
 	}
-	for _, reason := range refusals {
-		note += "\nWithout -dry-run this would be refused: " + reason + ".\n"
-	}
-	_, err = io.WriteString(out, r.plan(bucket, names)+note)
-	return err
+	return all, nil
 }
 
-// bucket is the name of the code's buckets, less the region, in the one
-// partition that the regions are of.
-func (r release) bucket(names []string, known regions.Partitions) (string, error) {
-	var partition string
-	for _, region := range names {
+// places are where the zip goes to, and where it has to be already: together
+// all regions that links and the page offer, since customers there will read the
+// templates.
+type places struct {
+	doit   template.DoiTAccount
+	names  []string // sorted
+	others []string
+}
+
+// places are those of the regions given, in the one partition that they are of,
+// or all that are offered.
+func (r release) places(names []string, known regions.Partitions) (places, error) {
+	partition := "aws"
+	for n, region := range names {
 		of, ok := known[region]
 		if !ok {
-			return "", fmt.Errorf("region %q is not known to AWS's SDK", region)
+			return places{}, fmt.Errorf("region %q is not known to AWS's SDK", region)
 		}
-		if partition != "" && of != partition {
-			return "", fmt.Errorf("%s is in the partition %s and %s in %s: publish to one after the other", names[0], partition, region, of)
+		if n > 0 && of != partition {
+			return places{}, fmt.Errorf("%s is in the partition %s and %s in %s: publish to one after the other",
+				names[0], partition, region, of)
 		}
 		partition = of
 	}
+	offered := known.Offered(partition)
+	for _, region := range names {
+		if !slices.Contains(offered, region) {
+			return places{}, fmt.Errorf("region %s is not offered: S3 has no account regional namespace there", region)
+		}
+	}
 	doit, ok := r.template.DoiT[partition]
 	if !ok {
-		return "", fmt.Errorf("DoiT has no account in the partition %s of %s (the template's mapping DoiT)", partition, names[0])
+		return places{}, fmt.Errorf("DoiT has no account in the partition %s of %s (the template's mapping DoiT)",
+			partition, names[0])
 	}
-	return doit.CodeBucket, nil
+	if len(names) == 0 {
+		return places{doit: doit, names: offered}, nil
+	}
+	names = slices.Compact(slices.Sorted(slices.Values(names)))
+	others := slices.DeleteFunc(offered, func(region string) bool { return slices.Contains(names, region) })
+	return places{doit: doit, names: names, others: others}, nil
 }
 
-func (r release) publish(ctx context.Context, as aws.Config, names []string, known regions.Partitions, progress io.Writer) error {
+// meets is what a customer would meet in a region without the code.
+const meets = "a launch there fails at RegistrationFunction, because Lambda finds no code, and is rolled back"
+
+func (r release) publish(ctx context.Context, as aws.Config, p places, progress io.Writer) error {
 	caller, err := sts.NewFromConfig(as).GetCallerIdentity(ctx, nil)
 	if err != nil {
 		return fmt.Errorf("ask AWS who this is: %w", err)
 	}
-	owner := aws.ToString(caller.Account)
-	all, err := enabled(ctx, as)
-	if err != nil {
+	if owner := aws.ToString(caller.Account); owner != p.doit.Account {
+		return fmt.Errorf("these credentials are of account %s, the template names buckets of account %s", owner,
+			p.doit.Account)
+	}
+	if err := r.publishCode(ctx, as, p, progress); err != nil {
 		return err
 	}
-	if len(names) == 0 {
-		names = all
-	}
-	names = slices.Compact(slices.Sorted(slices.Values(names)))
-	bucket, err := r.bucket(names, known)
-	if err != nil {
-		return err
-	}
-	if err := r.publishCode(ctx, as, owner, bucket, names, progress); err != nil {
-		return err
-	}
-	others := slices.DeleteFunc(all, func(region string) bool { return slices.Contains(names, region) })
-	if err := r.checkOthers(ctx, as, owner, bucket, others); err != nil {
+	if err := r.checkOthers(ctx, as, p); err != nil {
 		return err
 	}
 	for _, o := range r.templates() {
-		uploaded, err := put(ctx, as, owner, o)
+		uploaded, err := put(ctx, as, p.doit.Account, o)
 		if err != nil {
 			return err
 		}
 		say(progress, "templates  %-8s %s", outcome(uploaded), o)
 	}
 	say(progress, "links name %s", template.URL(template.Path, r.template.Body))
+	say(progress, "not offered: %s (%s)", strings.Join(regions.NotOffered, ", "), meets)
 	return nil
 }
 
 // publishCode goes to all regions at once. Where it fails, the others are done
 // all the same, and the next run finds only those that are missing.
-func (r release) publishCode(ctx context.Context, as aws.Config, owner, bucket string, names []string, progress io.Writer) error {
+func (r release) publishCode(ctx context.Context, as aws.Config, p places, progress io.Writer) error {
 	type result struct {
 		region   string
 		uploaded bool
 		err      error
 	}
 	results := make(chan result)
-	for _, region := range names {
+	for _, region := range p.names {
 		go func() {
-			uploaded, err := put(ctx, as, owner, r.code(bucket, region))
-			results <- result{region, uploaded, err}
+			uploaded, err := put(ctx, as, p.doit.Account, r.code(p.doit, region))
+			results <- result{region: region, uploaded: uploaded, err: err}
 		}()
 	}
 	var failed []string
-	for n := range names {
+	for n := range p.names {
 		done := <-results
 		if done.err != nil {
 			failed = append(failed, done.region)
-			say(progress, "code %2d/%d  failed   %s: %v", n+1, len(names), done.region, done.err)
+			say(progress, "code %2d/%d  failed   %s: %v", n+1, len(p.names), done.region, done.err)
 			continue
 		}
-		say(progress, "code %2d/%d  %-8s %s", n+1, len(names), outcome(done.uploaded), done.region)
+		say(progress, "code %2d/%d  %-8s %s", n+1, len(p.names), outcome(done.uploaded), done.region)
 	}
 	if len(failed) > 0 {
 		slices.Sort(failed)
-		return fmt.Errorf("%d of %d regions have no code (%s), so no template was published: mend them and run this again", len(failed), len(names), strings.Join(failed, ", "))
+		return fmt.Errorf("%d of %d regions have no code (%s), so no template was published: %s. "+
+			"Enable the region, launch template/release.yaml there, and run this again",
+			len(failed), len(p.names), strings.Join(failed, ", "), meets)
 	}
 	return nil
 }
 
-// checkOthers fails where a region that was left out has a bucket without this
-// code: its customers would read a template whose code is missing. A region
-// without a bucket of ours is not offered to anybody.
-func (r release) checkOthers(ctx context.Context, as aws.Config, owner, bucket string, names []string) error {
+// checkOthers fails where a region that is offered and was left out is without
+// this code.
+func (r release) checkOthers(ctx context.Context, as aws.Config, p places) error {
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
-	missing := make([]string, len(names))
-	failures := make([]error, len(names))
+	missing := make([]string, len(p.others))
+	failures := make([]error, len(p.others))
 	var group sync.WaitGroup
-	for n, region := range names {
+	for n, region := range p.others {
 		group.Go(func() {
-			o, client := r.code(bucket, region), at(as, region)
-			_, err := client.HeadBucket(ctx, &s3.HeadBucketInput{Bucket: &o.bucket, ExpectedBucketOwner: &owner})
-			if answer, ok := errors.AsType[*http.ResponseError](err); ok && (answer.HTTPStatusCode() == 404 || answer.HTTPStatusCode() == 403) {
-				return // not there, or not ours
-			}
-			if err != nil {
-				failures[n] = fmt.Errorf("look for the bucket %s: %w", o.bucket, err)
-				return
-			}
-			there, err := o.isThere(ctx, client, owner)
+			there, err := r.code(p.doit, region).isThere(ctx, at(as, region), p.doit.Account)
 			failures[n] = err
 			if !there {
 				missing[n] = region
@@ -198,10 +205,12 @@ func (r release) checkOthers(ctx context.Context, as aws.Config, owner, bucket s
 	}
 	group.Wait()
 	if err := errors.Join(failures...); err != nil {
-		return err
+		return fmt.Errorf("no template was published: %w", err)
 	}
-	if missing = slices.DeleteFunc(missing, func(region string) bool { return region == "" }); len(missing) > 0 {
-		return fmt.Errorf("these regions were left out and have a bucket without this code: %s. No template was published: publish to them too", strings.Join(missing, ", "))
+	missing = slices.DeleteFunc(missing, func(region string) bool { return region == "" })
+	if len(missing) > 0 {
+		return fmt.Errorf("these regions are offered, were left out and are without this code: %s. "+
+			"No template was published: %s. Publish to them too", strings.Join(missing, ", "), meets)
 	}
 	return nil
 }
@@ -214,28 +223,6 @@ func put(ctx context.Context, as aws.Config, owner string, o object) (bool, erro
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
 	return o.put(ctx, at(as, o.region), owner)
-}
-
-// enabled are the regions that the account can have buckets in.
-func enabled(ctx context.Context, as aws.Config) ([]string, error) {
-	var names []string
-	pages := account.NewListRegionsPaginator(account.NewFromConfig(as), &account.ListRegionsInput{
-		RegionOptStatusContains: []accounttypes.RegionOptStatus{accounttypes.RegionOptStatusEnabled, accounttypes.RegionOptStatusEnabledByDefault},
-	})
-	for pages.HasMorePages() {
-		page, err := pages.NextPage(ctx)
-		if err != nil {
-			return nil, fmt.Errorf("ask for the account's regions: %w", err)
-		}
-		for _, region := range page.Regions {
-			names = append(names, aws.ToString(region.RegionName))
-		}
-	}
-	if len(names) == 0 {
-		return nil, errors.New("the account has no region enabled")
-	}
-	slices.Sort(names)
-	return names, nil
 }
 
 func outcome(uploaded bool) string {

@@ -4,11 +4,13 @@ import (
 	"bytes"
 	"crypto/sha256"
 	"encoding/base64"
+	"fmt"
 	"io"
 	"net/http"
 	"net/http/httptest"
 	"net/http/httputil"
 	"net/url"
+	"path"
 	"slices"
 	"strings"
 	"sync"
@@ -19,17 +21,28 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/aws/aws-sdk-go-v2/service/s3/types"
 
+	"github.com/rogpeppe/go-internal/testscript"
+
 	"github.com/doitintl/aws-ro-access/scripts/internal/code"
+	"github.com/doitintl/aws-ro-access/scripts/internal/commandline"
 	"github.com/doitintl/aws-ro-access/scripts/internal/localcloud"
 	"github.com/doitintl/aws-ro-access/scripts/internal/regions"
 	"github.com/doitintl/aws-ro-access/scripts/internal/repo"
 	"github.com/doitintl/aws-ro-access/scripts/internal/template"
 )
 
-const (
-	operator = "462932234033"
-	prefix   = "doit-aws-ops-prod-lambda"
-)
+const operator = "462932234033"
+
+var doit = template.DoiTAccount{Account: operator, CodeBucket: "doit-aws-ops-code"}
+
+func TestMain(m *testing.M) {
+	testscript.Main(m, map[string]func(){"publish": main})
+}
+
+func TestCommandLine(t *testing.T) {
+	t.Parallel()
+	commandline.Run(t)
+}
 
 // aRelease has the repository's templates, and code of its own.
 func aRelease(t *testing.T, program, version string) release {
@@ -61,15 +74,23 @@ func aRelease(t *testing.T, program, version string) release {
 
 func knownRegions(t *testing.T) regions.Partitions {
 	t.Helper()
-	root, err := repo.Root()
-	if err != nil {
-		t.Fatal(err)
-	}
-	known, err := regions.Read(root)
+	known, err := regions.Read("../..")
 	if err != nil {
 		t.Fatal(err)
 	}
 	return known
+}
+
+// publish is the command, to the regions given or to all that are offered.
+func (s store) publish(r release, names ...string) (said string, err error) {
+	s.t.Helper()
+	p, err := r.places(names, knownRegions(s.t))
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	var out strings.Builder
+	err = r.publish(s.t.Context(), s.as, p, &out)
+	return out.String(), err
 }
 
 // store is the operator's S3.
@@ -86,7 +107,9 @@ func (s store) make(bucket, region string) {
 	s.t.Helper()
 	input := &s3.CreateBucketInput{Bucket: &bucket}
 	if region != home {
-		input.CreateBucketConfiguration = &types.CreateBucketConfiguration{LocationConstraint: types.BucketLocationConstraint(region)}
+		input.CreateBucketConfiguration = &types.CreateBucketConfiguration{
+			LocationConstraint: types.BucketLocationConstraint(region),
+		}
 	}
 	if _, err := s.client(region).CreateBucket(s.t.Context(), input); err != nil {
 		s.t.Fatal(err)
@@ -97,7 +120,7 @@ func (s store) make(bucket, region string) {
 func (s store) buckets(names ...string) {
 	s.t.Helper()
 	for _, region := range names {
-		s.make(prefix+"-"+region, region)
+		s.make(doit.Bucket(region), region)
 	}
 	s.make(template.Bucket, home)
 }
@@ -136,9 +159,9 @@ func (s store) holds(o object) {
 	}
 }
 
-func (s store) keys(bucket string) []string {
+func (s store) keys(bucket, region string) []string {
 	s.t.Helper()
-	list, err := s.client(home).ListObjectsV2(s.t.Context(), &s3.ListObjectsV2Input{Bucket: &bucket})
+	list, err := s.client(region).ListObjectsV2(s.t.Context(), &s3.ListObjectsV2Input{Bucket: &bucket})
 	if err != nil {
 		s.t.Fatal(err)
 	}
@@ -193,30 +216,26 @@ func watched(t *testing.T, cloud *localcloud.Cloud, proto string) (store, *uploa
 
 func TestPublish(t *testing.T) {
 	t.Parallel()
-	known := knownRegions(t)
 	s, seen := watched(t, localcloud.StartT(t, ""), "http")
-	all, err := enabled(t.Context(), s.as)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if !slices.Contains(all, "eu-west-1") || len(all) < 20 {
-		t.Fatalf("the account's regions are %q", all)
+	all := knownRegions(t).Offered("aws")
+	if !slices.Contains(all, "eu-west-1") || slices.Contains(all, "me-south-1") {
+		t.Fatalf("offered are %q", all)
 	}
 	s.buckets(all...)
 	seen.take()
 	r := aRelease(t, "code", "1.0.0")
 	publish := func(r release) string {
 		t.Helper()
-		var said strings.Builder
-		if err := r.publish(t.Context(), s.as, nil, known, &said); err != nil {
-			t.Fatalf("%v\n%s", err, &said)
+		said, err := s.publish(r)
+		if err != nil {
+			t.Fatalf("%v\n%s", err, said)
 		}
-		return said.String()
+		return said
 	}
 
 	said := publish(r)
 	for _, region := range all {
-		s.holds(r.code(prefix, region))
+		s.holds(r.code(doit, region))
 		if !strings.Contains(said, region+"\n") {
 			t.Errorf("nothing is said of %s:\n%s", region, said)
 		}
@@ -224,18 +243,26 @@ func TestPublish(t *testing.T) {
 	for _, o := range r.templates() {
 		s.holds(o)
 	}
-	for _, key := range []string{"doitmanagement.yaml", "doitmanagement/1.0.0.yaml", "doitmanagement/" + template.Digest(r.template.Body) + ".yaml",
-		"organization.yaml", "organization/1.0.0.yaml", "organization/" + template.Digest(r.organization.Body) + ".yaml"} {
-		if !slices.Contains(s.keys(template.Bucket), key) {
-			t.Errorf("the templates' bucket has %q, and not %s", s.keys(template.Bucket), key)
+	keys := s.keys(template.Bucket, home)
+	for _, key := range []string{
+		"doitmanagement.yaml", "doitmanagement/1.0.0.yaml",
+		"doitmanagement/" + template.Digest(r.template.Body) + ".yaml",
+		"organization.yaml", "organization/1.0.0.yaml",
+		"organization/" + template.Digest(r.organization.Body) + ".yaml",
+	} {
+		if !slices.Contains(keys, key) {
+			t.Errorf("the templates' bucket has %q, and not %s", keys, key)
 		}
 	}
+	if !strings.Contains(said, "not offered: me-central-1, me-south-1 (a launch there fails at RegistrationFunction") {
+		t.Errorf("it does not say what a customer meets where it is not offered:\n%s", said)
+	}
 	puts := seen.take()
-	if len(puts) != len(all)+6 {
-		t.Errorf("%d uploads, want one a region and 6 templates", len(puts))
+	if len(puts) != len(all)+len(r.templates()) {
+		t.Errorf("%d uploads, want one a region and %d", len(puts), len(r.templates()))
 	}
 	for n, put := range puts {
-		latest := strings.HasSuffix(put.URL.Path, "/doitmanagement.yaml") || strings.HasSuffix(put.URL.Path, "/organization.yaml")
+		latest := path.Base(path.Dir(put.URL.Path)) == template.Bucket
 		if put.Header.Get("X-Amz-Checksum-Sha256") == "" || put.Header.Get("X-Amz-Expected-Bucket-Owner") != operator ||
 			(put.Header.Get("If-None-Match") == "*") == latest {
 			t.Errorf("%s was uploaded with %v", put.URL.Path, put.Header)
@@ -254,7 +281,7 @@ func TestPublish(t *testing.T) {
 	// The next version leaves what is there, for rollbacks.
 	next := aRelease(t, "better code", "1.0.1")
 	publish(next)
-	for _, o := range append(next.templates(), next.code(prefix, "eu-west-1"), r.code(prefix, "eu-west-1")) {
+	for _, o := range append(next.templates(), next.code(doit, "eu-west-1"), r.code(doit, "eu-west-1")) {
 		s.holds(o)
 	}
 	for _, o := range r.templates() {
@@ -264,66 +291,107 @@ func TestPublish(t *testing.T) {
 	}
 }
 
-func TestARegionFails(t *testing.T) {
+// Without the zip in every region that is offered, there is no template.
+func TestARegionIsMissing(t *testing.T) {
 	t.Parallel()
-	s, seen := watched(t, localcloud.StartT(t, ""), "http")
-	known := knownRegions(t)
-	s.buckets("eu-west-1", "us-east-1")
+	cloud := localcloud.StartT(t, "")
+	s, seen := watched(t, cloud, "http")
+	all := knownRegions(t).Offered("aws")
+	s.buckets(slices.DeleteFunc(slices.Clone(all), func(region string) bool { return region == "ap-south-1" })...)
 	r := aRelease(t, "code", "1.0.0")
-	three := []string{"eu-west-1", "ap-south-1", "us-east-1"}
-
-	err := r.publish(t.Context(), s.as, three, known, io.Discard)
-	if err == nil || !strings.Contains(err.Error(), "1 of 3") || !strings.Contains(err.Error(), "ap-south-1") || strings.Contains(err.Error(), "eu-west-1") {
-		t.Errorf("said %v", err)
+	refused := func(says []string, names ...string) {
+		t.Helper()
+		said, err := s.publish(r, names...)
+		if err == nil {
+			t.Fatalf("%q: published\n%s", names, said)
+		}
+		for _, words := range append(says, "o template was published", "a launch there fails at RegistrationFunction") {
+			if !strings.Contains(err.Error(), words) {
+				t.Errorf("%q: said %v, want %q", names, err, words)
+			}
+		}
+		if keys := s.keys(template.Bucket, home); len(keys) > 0 {
+			t.Errorf("%q: templates were published although a region has no code: %q", names, keys)
+		}
 	}
-	s.holds(r.code(prefix, "eu-west-1"))
-	s.holds(r.code(prefix, "us-east-1"))
-	if keys := s.keys(template.Bucket); len(keys) > 0 {
-		t.Errorf("templates were published although a region has no code: %q", keys)
-	}
 
-	s.make(prefix+"-ap-south-1", "ap-south-1")
-	seen.take()
-	if err := r.publish(t.Context(), s.as, three, known, io.Discard); err != nil {
+	refused([]string{"1 of 2 regions", "(ap-south-1)"}, "eu-west-1", "ap-south-1")
+	s.holds(r.code(doit, "eu-west-1"))
+	refused([]string{"were left out", "ap-south-1, ap-south-2"}, "eu-west-1", "us-east-1")
+	refused([]string{fmt.Sprintf("1 of %d regions", len(all)), "(ap-south-1)"})
+	refused([]string{"without this code: ap-south-1."}, "eu-west-1")
+
+	// A bucket of that name which is somebody else's is none.
+	stranger := store{t, cloud.Root("999999999999", home)}
+	stranger.make(doit.Bucket("ap-south-1"), "ap-south-1")
+	refused([]string{"(ap-south-1)"})
+	if keys := stranger.keys(doit.Bucket("ap-south-1"), "ap-south-1"); len(keys) > 0 {
+		t.Errorf("a stranger was given %q", keys)
+	}
+	if _, err := stranger.client("ap-south-1").DeleteBucket(t.Context(), &s3.DeleteBucketInput{
+		Bucket: aws.String(doit.Bucket("ap-south-1")),
+	}); err != nil {
 		t.Fatal(err)
 	}
-	s.holds(r.code(prefix, "ap-south-1"))
-	if puts := seen.take(); len(puts) != 1+6 {
-		t.Errorf("the second run made %d uploads, want the region's and 6 templates", len(puts))
+
+	// Mended, the next run does what is missing and no more.
+	s.make(doit.Bucket("ap-south-1"), "ap-south-1")
+	seen.take()
+	if said, err := s.publish(r, "ap-south-1"); err != nil {
+		t.Fatalf("%v\n%s", err, said)
+	}
+	s.holds(r.code(doit, "ap-south-1"))
+	if puts := seen.take(); len(puts) != 1+len(r.templates()) {
+		t.Errorf("the last run made %d uploads, want the region's and %d templates", len(puts), len(r.templates()))
 	}
 }
 
-func TestARegionThatIsLeftOut(t *testing.T) {
+// A first run that ended half way is made whole by the second, whatever was done.
+func TestAHalfFinishedRun(t *testing.T) {
 	t.Parallel()
-	s, _ := watched(t, localcloud.StartT(t, ""), "http")
-	known := knownRegions(t)
-	s.buckets("eu-west-1", "us-east-1", "ap-south-1")
+	s, seen := watched(t, localcloud.StartT(t, ""), "http")
+	all := knownRegions(t).Offered("aws")
+	s.buckets(all...)
 	r := aRelease(t, "code", "1.0.0")
-
-	err := r.publish(t.Context(), s.as, []string{"eu-west-1"}, known, io.Discard)
-	if err == nil || !strings.Contains(err.Error(), "ap-south-1, us-east-1") || strings.Contains(err.Error(), "eu-west-1") {
-		t.Errorf("said %v", err)
+	for _, o := range []object{r.code(doit, "eu-west-1"), r.templates()[0], r.templates()[1]} {
+		if _, err := put(t.Context(), s.as, operator, o); err != nil {
+			t.Fatal(err)
+		}
 	}
-	s.holds(r.code(prefix, "eu-west-1"))
-	if keys := s.keys(template.Bucket); len(keys) > 0 {
-		t.Errorf("templates were published although regions with a bucket have no code: %q", keys)
+	seen.take()
+	if said, err := s.publish(r); err != nil {
+		t.Fatalf("%v\n%s", err, said)
 	}
-	if err := r.publish(t.Context(), s.as, []string{"us-east-1", "ap-south-1"}, known, io.Discard); err != nil {
-		t.Error(err)
-	}
-	for _, o := range r.templates() {
+	for _, o := range append(r.templates(), r.code(doit, "us-west-2")) {
 		s.holds(o)
+	}
+	if puts := seen.take(); len(puts) != len(all)-1+len(r.templates())-2 {
+		t.Errorf("the second run made %d uploads", len(puts))
+	}
+}
+
+func TestAnotherAccountPublishesNothing(t *testing.T) {
+	t.Parallel()
+	cloud := localcloud.StartT(t, "")
+	s, seen := watched(t, cloud, "http")
+	s.as.Credentials = cloud.Root("111122223333", home).Credentials
+	said, err := s.publish(aRelease(t, "code", "1.0.0"))
+	if err == nil ||
+		!strings.Contains(err.Error(), "of account 111122223333, the template names buckets of account "+operator) {
+		t.Errorf("said %v\n%s", err, said)
+	}
+	if puts := seen.take(); len(puts) > 0 {
+		t.Errorf("made %d uploads", len(puts))
 	}
 }
 
 func TestOtherBytesAreNeverOverwritten(t *testing.T) {
 	t.Parallel()
-	known := knownRegions(t)
 	cloud := localcloud.StartT(t, "")
 	as := cloud.Root(operator, home)
-	(store{t, as}).buckets("eu-west-1")
+	(store{t, as}).buckets(knownRegions(t).Offered("aws")...)
 	r := aRelease(t, "code", "1.0.0")
-	code := r.code(prefix, "eu-west-1")
+	code := r.code(doit, "eu-west-1")
 	for _, c := range []struct {
 		name     string
 		taken    object
@@ -340,16 +408,15 @@ func TestOtherBytesAreNeverOverwritten(t *testing.T) {
 			foreign := c.taken
 			foreign.body = []byte("something else")
 			s.write(foreign, c.checksum)
-			var said strings.Builder
-			err := r.publish(t.Context(), s.as, []string{"eu-west-1"}, known, &said)
-			if err == nil || !strings.Contains(said.String()+err.Error(), foreign.String()+" holds other bytes") {
-				t.Errorf("said %v\n%s", err, &said)
+			said, err := s.publish(r)
+			if err == nil || !strings.Contains(said+err.Error(), foreign.String()+" holds other bytes") {
+				t.Errorf("said %v\n%s", err, said)
 			}
-			if keys := s.keys(template.Bucket); slices.Contains(keys, "doitmanagement.yaml") {
+			if keys := s.keys(template.Bucket, home); slices.Contains(keys, "doitmanagement.yaml") {
 				t.Errorf("the newest template was published: %q", keys)
 			}
 			for _, key := range c.reached {
-				if !slices.Contains(s.keys(template.Bucket), key) {
+				if !slices.Contains(s.keys(template.Bucket, home), key) {
 					t.Errorf("%s is not there", key)
 				}
 			}
@@ -357,7 +424,8 @@ func TestOtherBytesAreNeverOverwritten(t *testing.T) {
 				s.holds(foreign)
 			}
 			for _, o := range []object{foreign, code, r.templates()[0]} {
-				if _, err := s.client(o.region).DeleteObject(t.Context(), &s3.DeleteObjectInput{Bucket: &o.bucket, Key: &o.key}); err != nil {
+				input := &s3.DeleteObjectInput{Bucket: &o.bucket, Key: &o.key}
+				if _, err := s.client(o.region).DeleteObject(t.Context(), input); err != nil {
 					t.Fatal(err)
 				}
 			}
@@ -412,15 +480,29 @@ func TestRefusals(t *testing.T) {
 		untagged bool
 		says     string
 	}{
-		{"nothing wrong", func(*release) {}, false, ""},
-		{"a dirty tree", func(r *release) { r.commit.Changed = []string{"lambda/main.go"} }, false, "lambda/main.go"},
-		{"an untagged commit", func(r *release) { r.commit.Tags = []string{"v0.9.0"} }, false, "not tagged v1.0.0"},
-		{"an untagged commit that is let through", func(r *release) { r.commit.Tags = nil }, true, ""},
-		{"code that the template does not name", func(r *release) { r.zip = aRelease(t, "other", "1.0.0").zip }, false, "run make build"},
-		{"a version that the template does not name", func(r *release) { r.zip.Version = "1.0.1"; r.commit.Tags = []string{"v1.0.1"} }, false, "run make build"},
-		{"an organization's template of another template", func(r *release) {
+		{name: "nothing wrong", spoil: func(*release) {}},
+		{name: "a dirty tree", spoil: func(r *release) {
+			r.commit.Changed = []string{"lambda/main.go"}
+		}, says: "lambda/main.go"},
+		{name: "a dirty tree that has no tag", spoil: func(r *release) {
+			r.commit = repo.Commit{Changed: []string{"lambda/main.go"}}
+		}, untagged: true, says: "lambda/main.go"},
+		{name: "an untagged commit", spoil: func(r *release) {
+			r.commit.Tags = []string{"v0.9.0"}
+		}, says: "not tagged v1.0.0 (UNTAGGED=1 "},
+		{name: "an untagged commit that is let through", spoil: func(r *release) {
+			r.commit.Tags = nil
+		}, untagged: true},
+		{name: "code that the template does not name", spoil: func(r *release) {
+			r.zip = aRelease(t, "other", "1.0.0").zip
+		}, says: "run make build"},
+		{name: "a version that the template does not name", spoil: func(r *release) {
+			r.zip.Version = "1.0.1"
+			r.commit.Tags = []string{"v1.0.1"}
+		}, says: "run make build"},
+		{name: "an organization's template of another template", spoil: func(r *release) {
 			r.organization.Body = aRelease(t, "other", "1.0.0").organization.Body
-		}, false, template.OrganizationPath},
+		}, says: template.OrganizationPath},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
@@ -431,38 +513,5 @@ func TestRefusals(t *testing.T) {
 				t.Errorf("refused with %q, want %q", got, c.says)
 			}
 		})
-	}
-}
-
-func TestRegionsAreRefused(t *testing.T) {
-	t.Parallel()
-	known := knownRegions(t)
-	r := aRelease(t, "code", "1.0.0")
-	for _, c := range []struct{ regions, says string }{
-		{"eu-west-1 eu-west-9", "eu-west-9"},
-		{"cn-north-1", "aws-cn"},
-		{"eu-west-1 cn-north-1", "one after the other"},
-	} {
-		if _, err := r.bucket(strings.Fields(c.regions), known); err == nil || !strings.Contains(err.Error(), c.says) {
-			t.Errorf("%s: %v, want %q", c.regions, err, c.says)
-		}
-	}
-}
-
-func TestADryRunShowsEverythingAndAsksNobody(t *testing.T) {
-	t.Parallel()
-	r := aRelease(t, "code", "1.0.0")
-	var out strings.Builder
-	if err := r.rehearse(&out, []string{"eu-west-1", "us-east-1"}, knownRegions(t), []string{"it is a test"}); err != nil {
-		t.Fatal(err)
-	}
-	for _, want := range []string{prefix + "-eu-west-1", prefix + "-us-east-1", r.zip.Pin().Key, template.OwnKey(template.Path, r.template.Body),
-		"s3://" + template.Bucket + "/doitmanagement/1.0.0.yaml", "s3://" + template.Bucket + "/organization.yaml", "it is a test"} {
-		if !strings.Contains(out.String(), want) {
-			t.Errorf("the plan lacks %s:\n%s", want, &out)
-		}
-	}
-	if strings.Contains(out.String(), "ap-south-1") {
-		t.Errorf("the plan has regions that were not named:\n%s", &out)
 	}
 }

@@ -1,12 +1,11 @@
 package main
 
 import (
-	"context"
 	"fmt"
-	"slices"
 	"strings"
 
 	"github.com/doitintl/aws-ro-access/scripts/internal/code"
+	"github.com/doitintl/aws-ro-access/scripts/internal/regions"
 	"github.com/doitintl/aws-ro-access/scripts/internal/repo"
 	"github.com/doitintl/aws-ro-access/scripts/internal/template"
 )
@@ -19,7 +18,7 @@ type release struct {
 	organization template.Template
 }
 
-func read(ctx context.Context, root string) (release, error) {
+func read(root string) (release, error) {
 	var (
 		r   release
 		err error
@@ -33,34 +32,24 @@ func read(ctx context.Context, root string) (release, error) {
 	if r.organization, err = template.ReadOrganization(); err != nil {
 		return release{}, err
 	}
-	if r.zip, err = code.Build(ctx, root); err != nil {
+	if r.zip, err = code.Build(root); err != nil {
 		return release{}, err
 	}
 	return r, nil
 }
 
-// refusals are the reasons not to publish: what runs would not be what
-// somebody can check out, build and review.
+// refusals are the reasons not to publish.
 func (r release) refusals(untagged bool) []string {
-	var reasons []string
-	if n := len(r.commit.Changed); n > 0 {
-		reasons = append(reasons, fmt.Sprintf("%d files differ from the commit, %s for one", n, r.commit.Changed[0]))
-	}
-	if tag := "v" + r.zip.Version; !untagged && !slices.Contains(r.commit.Tags, tag) {
-		reasons = append(reasons, fmt.Sprintf("commit %.12s is not tagged %s (-untagged publishes it all the same)", r.commit.Hash, tag))
-	}
-	if built := r.zip.Pin(); r.template.Pin != built {
-		reasons = append(reasons, fmt.Sprintf("%s names %+v, this commit builds %+v: run make build and commit the template", template.Path, r.template.Pin, built))
-	}
-	if err := template.CheckOrganization(r.organization.Body, r.template.Body); err != nil {
+	reasons := r.commit.Refusals(r.zip.Version, untagged)
+	if err := r.zip.CheckPinned(r.template.Body, r.organization.Body); err != nil {
 		reasons = append(reasons, err.Error())
 	}
 	return reasons
 }
 
 // code is the zip for one region.
-func (r release) code(bucket, region string) object {
-	return object{bucket: bucket + "-" + region, region: region, key: r.zip.Pin().Key, body: r.zip.Bytes}
+func (r release) code(doit template.DoiTAccount, region string) object {
+	return object{bucket: doit.Bucket(region), region: region, key: r.zip.Pin().Key, body: r.zip.Bytes}
 }
 
 // templates are in the order in which they may appear: the organization's
@@ -71,24 +60,29 @@ func (r release) templates() []object {
 		path string
 		body []byte
 	}{{template.Path, r.template.Body}, {template.OrganizationPath, r.organization.Body}} {
-		all = append(all,
-			object{bucket: template.Bucket, region: home, key: template.OwnKey(t.path, t.body), body: t.body},
-			object{bucket: template.Bucket, region: home, key: template.VersionKey(t.path, r.zip.Version), body: t.body},
-			object{bucket: template.Bucket, region: home, key: template.LatestKey(t.path), body: t.body, latest: true})
+		own := object{bucket: template.Bucket, region: home, key: template.OwnKey(t.path, t.body), body: t.body}
+		version, newest := own, own
+		version.key = template.VersionKey(t.path, r.zip.Version)
+		newest.key, newest.latest = template.LatestKey(t.path), true
+		all = append(all, own, version, newest)
 	}
 	return all
 }
 
 // plan says what publishing does, for reading before it is done.
-func (r release) plan(bucket string, names []string) string {
+func (r release) plan(p places, refusals []string) string {
 	var b strings.Builder
 	line := func(format string, args ...any) { fmt.Fprintf(&b, format+"\n", args...) }
-	line("release %s, commit %.12s", r.zip.Version, r.commit.Hash)
-	line("\n1. %s, %d bytes, where it is missing, to", r.zip.Pin().Key, len(r.zip.Bytes))
-	for _, region := range names {
-		line("   s3://%s", r.code(bucket, region).bucket)
+	line("dry run: nobody is asked and nothing is uploaded")
+	for _, reason := range refusals {
+		line("without DRY_RUN=1 this would be refused: %s", reason)
 	}
-	line("\n2. when they all have it, and every other bucket of this name that is there, the templates:")
+	line("\nrelease %s, commit %.12s", r.zip.Version, r.commit.Hash)
+	line("\n1. %s, %d bytes, where it is missing, to", r.zip.Pin().Key, len(r.zip.Bytes))
+	for _, region := range p.names {
+		line("   s3://%s", r.code(p.doit, region).bucket)
+	}
+	line("\n2. when they all have it, %s:", p.andTheOthers())
 	for _, o := range r.templates() {
 		how := "where it is missing"
 		if o.latest {
@@ -96,5 +90,13 @@ func (r release) plan(bucket string, names []string) string {
 		}
 		line("   %-26s %s", how, o)
 	}
+	line("\nnot offered: %s (%s)", strings.Join(regions.NotOffered, ", "), meets)
 	return b.String()
+}
+
+func (p places) andTheOthers() string {
+	if len(p.others) == 0 {
+		return "the templates"
+	}
+	return fmt.Sprintf("and the %d other regions that are offered, the templates", len(p.others))
 }

@@ -5,20 +5,19 @@ package code
 import (
 	"archive/zip"
 	"bytes"
-	"context"
 	"crypto/sha256"
 	"encoding/base64"
 	"errors"
 	"fmt"
 	"io"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"regexp"
 	"runtime"
 	"strings"
 	"time"
 
-	"github.com/doitintl/aws-ro-access/scripts/internal/child"
 	"github.com/doitintl/aws-ro-access/scripts/internal/template"
 )
 
@@ -42,12 +41,30 @@ func (z Zip) Pin() template.Pin {
 	}
 }
 
+// CheckPinned fails unless the templates name exactly this zip and each other.
+func (z Zip) CheckPinned(doitmanagement, organization []byte) error {
+	published, err := template.Parse(doitmanagement)
+	if err != nil {
+		return err
+	}
+	if built := z.Pin(); published.Pin != built {
+		return fmt.Errorf("%s names %+v, the build gives %+v: run make build and commit the template", template.Path,
+			published.Pin, built)
+	}
+	return template.CheckOrganization(organization, doitmanagement)
+}
+
 var goLine = regexp.MustCompile(`(?m)^go (\S+)$`)
 
-// Build compiles the function of the repository at root and zips it. It leaves
-// nothing behind, also where ctx ends.
-func Build(ctx context.Context, root string) (Zip, error) {
-	version, err := os.ReadFile(filepath.Join(root, "lambda", "VERSION")) // #nosec G304 -- the repository's own file
+// Version is the function's, of the repository at root.
+func Version(root string) (string, error) {
+	text, err := os.ReadFile(filepath.Join(root, "lambda", "VERSION")) // #nosec G304 -- the repository's own file
+	return strings.TrimSpace(string(text)), err
+}
+
+// Build compiles the function of the repository at root and zips it.
+func Build(root string) (Zip, error) {
+	version, err := Version(root)
 	if err != nil {
 		return Zip{}, err
 	}
@@ -57,7 +74,7 @@ func Build(ctx context.Context, root string) (Zip, error) {
 	}
 	defer func() { _ = os.RemoveAll(dir) }() // a leftover does no harm
 	binary := filepath.Join(dir, "bootstrap")
-	if err := Compile(ctx, root, "./lambda", binary); err != nil {
+	if err := Compile(root, "./lambda", binary); err != nil {
 		return Zip{}, err
 	}
 	program, err := os.ReadFile(binary) // #nosec G304 -- just built
@@ -68,13 +85,13 @@ func Build(ctx context.Context, root string) (Zip, error) {
 	if err != nil {
 		return Zip{}, err
 	}
-	return Zip{Bytes: packed, Version: strings.TrimSpace(string(version))}, nil
+	return Zip{Bytes: packed, Version: version}, nil
 }
 
 // Compile builds pkg of the module in dir for Lambda's x86_64. The toolchain is
 // the one that the module's go.mod names, to the patch: another one would
 // give other bytes.
-func Compile(ctx context.Context, dir, pkg, binary string) error {
+func Compile(dir, pkg, binary string) error {
 	mod, err := os.ReadFile(filepath.Join(dir, "go.mod")) // #nosec G304 -- the repository's own file
 	if err != nil {
 		return err
@@ -86,17 +103,15 @@ func Compile(ctx context.Context, dir, pkg, binary string) error {
 	toolchain := "go" + string(line[1])
 	// The zip is compressed by this very program, so its own toolchain counts too.
 	if runtime.Version() != toolchain {
-		return fmt.Errorf("this runs on %s, the zip is made with %s: set GOTOOLCHAIN=%s, as make does", runtime.Version(), toolchain, toolchain)
+		return fmt.Errorf("this runs on %s, the zip is made with %s: set GOTOOLCHAIN=%s, as make does",
+			runtime.Version(), toolchain, toolchain)
 	}
-	cmd := child.Command(ctx, "go", "build", "-trimpath", "-buildvcs=false", "-mod=readonly", "-tags=lambda.norpc",
-		"-ldflags=-s -w -buildid=", "-o", binary, pkg)
+	cmd := exec.Command("go", "build", "-trimpath", "-buildvcs=false", "-mod=readonly", "-tags=lambda.norpc",
+		"-ldflags=-s -w -buildid=", "-o", binary, pkg) // #nosec G204 -- no part of it comes from outside
 	cmd.Dir = dir
 	cmd.Env = append(os.Environ(), "GOTOOLCHAIN="+toolchain, "GOOS=linux", "GOARCH=amd64", "GOAMD64=v1",
-		"CGO_ENABLED=0", "GOFLAGS=", "GOEXPERIMENT=", "GOWORK=off", "GOFIPS140=off", "GODEBUG=",
-		"GOTMPDIR="+filepath.Dir(binary)) // an interrupted Go command leaves its folder
-	if out, err := cmd.CombinedOutput(); ctx.Err() != nil {
-		return context.Cause(ctx)
-	} else if err != nil {
+		"CGO_ENABLED=0", "GOFLAGS=", "GOEXPERIMENT=", "GOWORK=off", "GOFIPS140=off", "GODEBUG=")
+	if out, err := cmd.CombinedOutput(); err != nil {
 		return fmt.Errorf("go build %s: %w\n%s", pkg, err, bytes.TrimSpace(out))
 	}
 	return nil
@@ -107,7 +122,11 @@ func Compile(ctx context.Context, dir, pkg, binary string) error {
 func Pack(program []byte) ([]byte, error) {
 	var b bytes.Buffer
 	w := zip.NewWriter(&b)
-	header := &zip.FileHeader{Name: "bootstrap", Method: zip.Deflate, Modified: time.Date(1980, 1, 1, 0, 0, 0, 0, time.UTC)}
+	header := &zip.FileHeader{
+		Name:     "bootstrap",
+		Method:   zip.Deflate,
+		Modified: time.Date(1980, 1, 1, 0, 0, 0, 0, time.UTC),
+	}
 	header.SetMode(0o755)
 	f, err := w.CreateHeader(header)
 	if err != nil {

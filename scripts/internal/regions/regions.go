@@ -68,6 +68,17 @@ func (p Partitions) Of(partition string) []string {
 	return names
 }
 
+// NotOffered are the regions in which S3 has no account regional namespace,
+// in which the code's buckets are. The role is global: a customer there launches
+// the template elsewhere.
+// https://docs.aws.amazon.com/AmazonS3/latest/userguide/gpbucketnamespaces.html
+var NotOffered = []string{"me-central-1", "me-south-1"}
+
+// Offered lists a partition's regions in which the template can be launched.
+func (p Partitions) Offered(partition string) []string {
+	return slices.DeleteFunc(p.Of(partition), func(region string) bool { return slices.Contains(NotOffered, region) })
+}
+
 // saying adds what a program wrote before it failed.
 func saying(err error) error {
 	if exit, ok := errors.AsType[*exec.ExitError](err); ok && len(exit.Stderr) > 0 {

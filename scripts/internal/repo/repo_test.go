@@ -1,18 +1,16 @@
 package repo_test
 
 import (
-	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
-	"regexp"
 	"slices"
 	"testing"
 
 	"github.com/doitintl/aws-ro-access/scripts/internal/repo"
 )
 
-func TestHeadIsWhatIsCheckedOutAndWhatWasChangedSince(t *testing.T) {
+func TestHead(t *testing.T) {
 	t.Parallel()
 	root := t.TempDir()
 	write(t, root, "a file", "one")
@@ -50,29 +48,24 @@ func TestHeadIsWhatIsCheckedOutAndWhatWasChangedSince(t *testing.T) {
 	}
 }
 
-// What a test reads from outside this module it has to find by Root, or Go's
-// cache answers for it after a change.
-func TestNoTestGoesAroundRoot(t *testing.T) {
+func TestOnlyACleanTaggedCommitIsAVersion(t *testing.T) {
 	t.Parallel()
-	root, err := repo.Root()
-	if err != nil {
-		t.Fatal(err)
-	}
-	scripts := os.DirFS(filepath.Join(root, "scripts"))
-	around := regexp.MustCompile(`"(\.\./)+(lambda|template|go\.mod|\.\.)`)
-	for _, pattern := range []string{"*/*_test.go", "internal/*/*_test.go"} {
-		files, err := fs.Glob(scripts, pattern)
-		if err != nil || len(files) == 0 {
-			t.Fatalf("%s: %d files, %v", pattern, len(files), err)
-		}
-		for _, file := range files {
-			source, err := fs.ReadFile(scripts, file)
-			if err != nil {
-				t.Fatal(err)
-			}
-			if found := around.Find(source); found != nil {
-				t.Errorf("%s has %s…: find the file by repo.Root or repo.ReadFile", file, found)
-			}
+	for _, c := range []struct {
+		name     string
+		commit   repo.Commit
+		untagged bool
+		refusals int
+	}{
+		{"clean and tagged", repo.Commit{Tags: []string{"v0.9.0", "v1.0.0"}}, false, 0},
+		{"another version's tag", repo.Commit{Tags: []string{"v1.0.1"}}, false, 1},
+		{"no tag", repo.Commit{}, false, 1},
+		{"no tag, let through", repo.Commit{}, true, 0},
+		{"changed", repo.Commit{Tags: []string{"v1.0.0"}, Changed: []string{"README.md"}}, false, 1},
+		{"changed, without a tag let through", repo.Commit{Changed: []string{"README.md"}}, true, 1},
+		{"changed and without a tag", repo.Commit{Changed: []string{"README.md"}}, false, 2},
+	} {
+		if got := c.commit.Refusals("1.0.0", c.untagged); len(got) != c.refusals {
+			t.Errorf("%s: refused with %q, want %d reasons", c.name, got, c.refusals)
 		}
 	}
 }
@@ -86,7 +79,8 @@ func write(t *testing.T, root, name, text string) {
 
 func git(t *testing.T, root string, args ...string) {
 	t.Helper()
-	cmd := exec.Command("git", append([]string{"-C", root, "-c", "user.name=T", "-c", "user.email=t@example.com"}, args...)...) // #nosec G204 -- this test
+	all := append([]string{"-C", root, "-c", "user.name=T", "-c", "user.email=t@example.com"}, args...)
+	cmd := exec.Command("git", all...) // #nosec G204 -- this test
 	if out, err := cmd.CombinedOutput(); err != nil {
 		t.Fatalf("git %q: %v: %s", args, err, out)
 	}
