@@ -6,13 +6,10 @@
 package main
 
 import (
-	"context"
 	"flag"
 	"fmt"
 	"os"
-	"os/signal"
 	"path/filepath"
-	"syscall"
 
 	"github.com/doitintl/aws-ro-access/scripts/internal/code"
 	"github.com/doitintl/aws-ro-access/scripts/internal/given"
@@ -22,11 +19,9 @@ import (
 
 func main() {
 	check := flag.Bool("check", false, "write nothing, and fail if the committed templates name another zip than this commit builds")
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	defer stop()
 	err := given.Parse()
 	if err == nil {
-		err = run(ctx, *check)
+		err = run(*check)
 	}
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "build:", err)
@@ -34,12 +29,12 @@ func main() {
 	}
 }
 
-func run(ctx context.Context, check bool) error {
+func run(check bool) error {
 	root, err := repo.Root()
 	if err != nil {
 		return err
 	}
-	zip, err := code.Build(ctx, root)
+	zip, err := code.Build(root)
 	if err != nil {
 		return err
 	}

@@ -35,8 +35,9 @@ func licences(ctx context.Context, root, version string) ([]byte, error) {
 	if err := addFile(&b, "the standard library of "+goVersion, goroot, filepath.Join(goroot, "LICENSE")); err != nil {
 		return nil, err
 	}
+	const columns = "{{.Dir}}\t{{.Module.Path}} {{.Module.Version}}\t{{.Module.Dir}}"
 	packages, err := goCommand(ctx, root, "list", "-deps", "-tags=lambda.norpc",
-		"-f", "{{if .Module}}{{if not .Module.Main}}{{.Dir}}\t{{.Module.Path}} {{.Module.Version}}\t{{.Module.Dir}}{{end}}{{end}}", "./lambda")
+		"-f", "{{if .Module}}{{if not .Module.Main}}"+columns+"{{end}}{{end}}", "./lambda")
 	if err != nil {
 		return nil, err
 	}

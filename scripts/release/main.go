@@ -13,41 +13,55 @@ import (
 	"os/signal"
 	"path/filepath"
 	"slices"
+	"strings"
 	"syscall"
 
+	"github.com/doitintl/aws-ro-access/scripts/internal/code"
 	"github.com/doitintl/aws-ro-access/scripts/internal/given"
 	"github.com/doitintl/aws-ro-access/scripts/internal/repo"
 )
 
 func main() {
+	untagged := given.Switch("untagged", "UNTAGGED", "take a commit that has no tag of its version")
 	if err := given.Parse(); err != nil {
 		fmt.Fprintln(os.Stderr, "release:", err)
 		os.Exit(1)
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	if err := run(ctx); err != nil {
+	if err := run(ctx, *untagged); err != nil {
 		fmt.Fprintln(os.Stderr, "release:", err)
 		stop()
 		os.Exit(1)
 	}
 }
 
-func run(ctx context.Context) error {
+func run(ctx context.Context, untagged bool) error {
 	root, err := repo.Root()
 	if err != nil {
 		return err
+	}
+	commit, err := repo.Head(root)
+	if err != nil {
+		return err
+	}
+	version, err := code.Version(root)
+	if err != nil {
+		return err
+	}
+	if refusals := commit.Refusals(version, untagged); len(refusals) > 0 {
+		return errors.New(strings.Join(refusals, "; "))
 	}
 	files, err := release(ctx, root)
 	if err != nil {
 		return err
 	}
 	dist := filepath.Join(root, "dist")
-	if err := os.MkdirAll(dist, 0o750); err != nil {
+	if err := os.MkdirAll(dist, 0o755); err != nil { // #nosec G301 -- a release is for everybody
 		return err
 	}
 	for _, name := range slices.Sorted(maps.Keys(files)) {
-		if err := os.WriteFile(filepath.Join(dist, name), files[name], 0o600); err != nil {
+		if err := hand(filepath.Join(dist, name), files[name]); err != nil {
 			return err
 		}
 	}
@@ -55,4 +69,13 @@ func run(ctx context.Context) error {
 		return errors.Join(errors.New("the release is written, but could not be shown"), err)
 	}
 	return nil
+}
+
+// hand makes a file that everybody may read, one that is there already too.
+func hand(path string, body []byte) error {
+	const everybody = 0o644
+	if err := os.WriteFile(path, body, everybody); err != nil { // #nosec G306 -- as it should be
+		return err
+	}
+	return os.Chmod(path, everybody) // #nosec G302 -- as it should be
 }

@@ -42,12 +42,19 @@ func billOfMaterials(function code.Zip) ([]byte, error) {
 	bill := cdx.NewBOM()
 	bill.Metadata = &cdx.Metadata{
 		Component: &main,
-		Tools:     &cdx.ToolsChoice{Components: &[]cdx.Component{component(cdx.ComponentTypeApplication, info.Main.Path+"/scripts/release", "v"+function.Version)}},
+		Tools: &cdx.ToolsChoice{
+			Components: &[]cdx.Component{
+				component(cdx.ComponentTypeApplication, info.Main.Path+"/scripts/release", "v"+function.Version),
+			},
+		},
 	}
 	bill.Components = &parts
 	bill.Dependencies = &[]cdx.Dependency{{Ref: main.BOMRef, Dependencies: &refs}}
 	var b bytes.Buffer
-	err = cdx.NewBOMEncoder(&b, cdx.BOMFileFormatJSON).SetPretty(true).SetEscapeHTML(false).EncodeVersion(bill, cdx.SpecVersion1_6)
+	err = cdx.NewBOMEncoder(&b, cdx.BOMFileFormatJSON).
+		SetPretty(true).
+		SetEscapeHTML(false).
+		EncodeVersion(bill, cdx.SpecVersion1_6)
 	return b.Bytes(), err
 }
 
@@ -62,11 +69,13 @@ func component(kind cdx.ComponentType, path, version string) cdx.Component {
 // module: https://go.dev/ref/mod#go-sum-files.
 func dependency(module *debug.Module) (cdx.Component, error) {
 	if module.Replace != nil {
-		return cdx.Component{}, fmt.Errorf("%s is replaced by %s, of which nobody else knows", module.Path, module.Replace.Path)
+		return cdx.Component{}, fmt.Errorf("%s is replaced by %s, of which nobody else knows", module.Path,
+			module.Replace.Path)
 	}
 	digest, err := base64.StdEncoding.DecodeString(strings.TrimPrefix(module.Sum, "h1:"))
 	if err != nil || len(digest) != 32 {
-		return cdx.Component{}, fmt.Errorf("%s %s has the digest %q, not an h1", module.Path, module.Version, module.Sum)
+		return cdx.Component{}, fmt.Errorf("%s %s has the digest %q, not an h1", module.Path, module.Version,
+			module.Sum)
 	}
 	c := component(cdx.ComponentTypeLibrary, module.Path, module.Version)
 	c.Scope = cdx.ScopeRequired

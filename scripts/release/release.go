@@ -20,17 +20,20 @@ const sums = "SHA256SUMS"
 
 // release makes all files of the release of the repository at root, by name.
 func release(ctx context.Context, root string) (map[string][]byte, error) {
-	zip, err := code.Build(ctx, root)
+	zip, err := code.Build(root)
 	if err != nil {
 		return nil, err
 	}
 	files := map[string][]byte{"registration.zip": zip.Bytes}
 	for _, path := range []string{template.Path, template.OrganizationPath, "template/registration.openapi.yaml"} {
-		if files[filepath.Base(path)], err = os.ReadFile(filepath.Join(root, path)); err != nil { // #nosec G304 -- the repository's own files
+		body, err := os.ReadFile(filepath.Join(root, path)) // #nosec G304 -- the repository's own files
+		if err != nil {
 			return nil, err
 		}
+		files[filepath.Base(path)] = body
 	}
-	if err := pinned(zip, files[filepath.Base(template.Path)], files[filepath.Base(template.OrganizationPath)]); err != nil {
+	organization := files[filepath.Base(template.OrganizationPath)]
+	if err := zip.CheckPinned(files[filepath.Base(template.Path)], organization); err != nil {
 		return nil, err
 	}
 	log, err := os.ReadFile(filepath.Join(root, "template", "CHANGELOG.md")) // #nosec G304 -- the repository's own file
@@ -52,18 +55,6 @@ func release(ctx context.Context, root string) (map[string][]byte, error) {
 	}
 	files[sums] = b.Bytes()
 	return files, nil
-}
-
-// pinned fails unless the templates name exactly this zip and each other.
-func pinned(zip code.Zip, body, organization []byte) error {
-	published, err := template.Parse(body)
-	if err != nil {
-		return err
-	}
-	if built := zip.Pin(); published.Pin != built {
-		return fmt.Errorf("%s names %+v, the build gives %+v: run make build and commit the template", template.Path, published.Pin, built)
-	}
-	return template.CheckOrganization(organization, body)
 }
 
 // section is what the change log says of a version, its heading included.

@@ -14,7 +14,10 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/rogpeppe/go-internal/testscript"
+
 	"github.com/doitintl/aws-ro-access/scripts/internal/code"
+	"github.com/doitintl/aws-ro-access/scripts/internal/commandline"
 	"github.com/doitintl/aws-ro-access/scripts/internal/repo"
 	"github.com/doitintl/aws-ro-access/scripts/internal/template"
 )
@@ -35,7 +38,7 @@ func checkout(t *testing.T, root string) {
 	for _, name := range []string{"go.mod", "go.sum", "LICENSE", "scripts/go.mod", "scripts/go.sum"} {
 		write(t, filepath.Join(root, name), read(t, filepath.Join(here, name)))
 	}
-	zip, err := code.Build(t.Context(), root)
+	zip, err := code.Build(root)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -69,6 +72,15 @@ func write(t *testing.T, path string, text []byte) {
 	if err := os.WriteFile(path, text, 0o600); err != nil {
 		t.Fatal(err)
 	}
+}
+
+func TestMain(m *testing.M) {
+	testscript.Main(m, map[string]func(){"release": main})
+}
+
+func TestCommandLine(t *testing.T) {
+	t.Parallel()
+	commandline.Run(t)
 }
 
 func TestRelease(t *testing.T) {
@@ -159,8 +171,11 @@ func TestRelease(t *testing.T) {
 		listed = append(listed, component.Name+" "+component.Version)
 		refs = append(refs, component.Ref)
 		for _, module := range info.Deps {
-			if digest, err := base64.StdEncoding.DecodeString(module.Sum[len("h1:"):]); module.Path == component.Name &&
-				(err != nil || len(component.Hashes) != 1 || component.Hashes[0].Content != hex.EncodeToString(digest)) {
+			if module.Path != component.Name {
+				continue
+			}
+			digest, err := base64.StdEncoding.DecodeString(module.Sum[len("h1:"):])
+			if err != nil || len(component.Hashes) != 1 || component.Hashes[0].Content != hex.EncodeToString(digest) {
 				t.Errorf("%s has the digests %v, want go.sum's %s", component.Name, component.Hashes, module.Sum)
 			}
 		}
@@ -171,13 +186,17 @@ func TestRelease(t *testing.T) {
 		t.Errorf("the bill lists %q, the program has %q", listed, wanted)
 	}
 	version := strings.TrimSpace(string(read(t, filepath.Join(first, "lambda", "VERSION"))))
-	if c := bill.Metadata.Component; c.Name != "github.com/doitintl/aws-ro-access" || c.Version != "v"+version || bill.SerialNumber+bill.Metadata.Timestamp != "" {
+	if c := bill.Metadata.Component; c.Name != "github.com/doitintl/aws-ro-access" || c.Version != "v"+version ||
+		bill.SerialNumber+bill.Metadata.Timestamp != "" {
 		t.Errorf("the bill is of %+v, serial number %q, time %q", c, bill.SerialNumber, bill.Metadata.Timestamp)
 	}
 	if d := bill.Dependencies; len(d) != 1 || d[0].Ref != bill.Metadata.Component.Ref || !slices.Equal(d[0].On, refs) {
 		t.Errorf("the bill says that %+v depend on each other, want the program on all of %q", d, refs)
 	}
-	for _, want := range []string{"github.com/doitintl/aws-ro-access: LICENSE", "the standard library of " + info.GoVersion + ": LICENSE"} {
+	for _, want := range []string{
+		"github.com/doitintl/aws-ro-access: LICENSE",
+		"the standard library of " + info.GoVersion + ": LICENSE",
+	} {
 		if !strings.Contains(string(files["LICENCES.txt"]), "\n"+want+"\n") {
 			t.Errorf("%s is missing", want)
 		}
@@ -199,13 +218,15 @@ func TestAReleaseIsRefused(t *testing.T) {
 	}
 	body, organization := templates(zip("code"))
 	_, otherOrganization := templates(zip("other code"))
-	if err := pinned(zip("code"), body, organization); err != nil {
+	if err := zip("code").CheckPinned(body, organization); err != nil {
 		t.Error(err)
 	}
-	if err := pinned(zip("other code"), body, organization); err == nil || !strings.Contains(err.Error(), "run make build") {
+	if err := zip("other code").CheckPinned(body, organization); err == nil ||
+		!strings.Contains(err.Error(), "run make build") {
 		t.Errorf("a template of other code: %v", err)
 	}
-	if err := pinned(zip("code"), body, otherOrganization); err == nil || !strings.Contains(err.Error(), template.OrganizationPath) {
+	if err := zip("code").CheckPinned(body, otherOrganization); err == nil ||
+		!strings.Contains(err.Error(), template.OrganizationPath) {
 		t.Errorf("an organization's template of another template: %v", err)
 	}
 }

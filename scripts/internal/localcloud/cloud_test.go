@@ -3,7 +3,7 @@ package localcloud_test
 import (
 	"context"
 	"errors"
-	"net"
+	"net/http"
 	"os"
 	"os/exec"
 	"strings"
@@ -66,9 +66,11 @@ func TestEndsWithItsContext(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer cloud.Stop()
-	connection := connect(t, cloud.URL)
+	if !answers(t, cloud.URL) {
+		t.Fatal("the cloud does not answer after Start")
+	}
 	cancel()
-	gone(t, connection)
+	gone(t, cloud.URL)
 }
 
 // TestEndsWithItsParent is also the parent: the test binary runs itself, and
@@ -105,32 +107,35 @@ func TestEndsWithItsParent(t *testing.T) {
 		t.Fatal(err)
 	}
 	url := strings.TrimSpace(string(first[:n]))
-	connection := connect(t, url)
+	if !answers(t, url) {
+		t.Fatalf("no cloud answers at %q", url)
+	}
 	if err := parent.Process.Kill(); err != nil {
 		t.Fatal(err)
 	}
 	_ = parent.Wait() // killed: an error by design
-	gone(t, connection)
+	gone(t, url)
 }
 
-// connect is a connection to the cloud. It ends with the process at its other
-// end, where a call to the port could find a process that got the port since.
-func connect(t *testing.T, url string) net.Conn {
+func answers(t *testing.T, url string) bool {
 	t.Helper()
-	connection, err := net.Dial("tcp", strings.TrimPrefix(url, "http://"))
+	request, err := http.NewRequestWithContext(context.WithoutCancel(t.Context()), http.MethodGet, url+"/_ministack/health", nil)
 	if err != nil {
-		t.Fatalf("no cloud answers at %q: %v", url, err)
-	}
-	t.Cleanup(func() { _ = connection.Close() }) // it has ended
-	return connection
-}
-
-func gone(t *testing.T, connection net.Conn) {
-	t.Helper()
-	if err := connection.SetReadDeadline(time.Now().Add(10 * time.Second)); err != nil {
 		t.Fatal(err)
 	}
-	if n, err := connection.Read(make([]byte, 1)); n > 0 || errors.Is(err, os.ErrDeadlineExceeded) {
-		t.Fatalf("the cloud lives on: %v", err)
+	request.Close = true
+	answer, err := http.DefaultClient.Do(request)
+	if err != nil {
+		return false
+	}
+	return answer.Body.Close() == nil && answer.StatusCode == http.StatusOK
+}
+
+func gone(t *testing.T, url string) {
+	t.Helper()
+	for end := time.Now().Add(10 * time.Second); answers(t, url); time.Sleep(20 * time.Millisecond) {
+		if time.Now().After(end) {
+			t.Fatalf("%s still answers", url)
+		}
 	}
 }
