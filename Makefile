@@ -8,7 +8,7 @@ export GOGC := 400
 RUN := go run -C scripts ./
 # What is given on the command line goes on in the environment, as it was written: no shell reads it, whatever is in it.
 # The programs read it by scripts/internal/given.
-GIVEN := ONLY REGION TICKET EXPIRES EXTERNAL_ID STACK ORGANIZATION ACCOUNT FORMAT PAGE CHECK TEMPLATE LINK POLICY DRY_RUN REGIONS UNTAGGED
+GIVEN := ONLY REGION TICKET EXPIRES EXTERNAL_ID STACK ORGANIZATION ACCOUNT FORMAT PAGE NOTICES CHECK TEMPLATE LINK POLICY DRY_RUN REGIONS UNTAGGED
 $(foreach v,$(GIVEN),$(eval override $v := $$(value $v)))
 export $(GIVEN)
 
@@ -48,7 +48,7 @@ audit: ## what the newest SecurityAudit grants that the limits do not know; POLI
 scan: ## what other scanners say of the templates, beside what template/REVIEW.md answers
 	@$(RUN)scan
 
-link: ## the quick-create link, e.g. REGION=eu-west-1 TICKET=12345; more: EXPIRES= EXTERNAL_ID= STACK= ACCOUNT= FORMAT= and ORGANIZATION=1 PAGE=1 CHECK=1
+link: ## the launch, e.g. REGION=eu-west-1 TICKET=12345; more: ACCOUNT= EXPIRES= STACK= EXTERNAL_ID= FORMAT=cli|terraform, PAGE=1 NOTICES=1 ORGANIZATION=1 CHECK=1
 	@$(RUN)link
 
 publish: ## to the regions' buckets; DRY_RUN=1 shows what it would do, REGIONS=a,b narrows it, UNTAGGED=1 needs no tag

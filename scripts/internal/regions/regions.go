@@ -1,4 +1,5 @@
-// Package regions tells which regions AWS has, and in which partition.
+// Package regions tells which regions AWS has, in which partition, and in which
+// of them the function's code can lie.
 package regions
 
 import (
@@ -20,40 +21,54 @@ type Partitions map[string]string
 // scripts/go.mod, whose digest go.sum pins, and not from the function's, whose
 // zip a newer list would change.
 func Read(root string) (Partitions, error) {
+	all, _, err := read(root)
+	return all, err
+}
+
+// Names are the places that AWS names its regions after, like Europe (Ireland).
+func Names(root string) (map[string]string, error) {
+	_, names, err := read(root)
+	return names, err
+}
+
+func read(root string) (Partitions, map[string]string, error) {
 	list := exec.Command("go", "list", "-m", "-f", "{{.Dir}}", "github.com/aws/aws-sdk-go-v2")
 	list.Dir = filepath.Join(root, "scripts")
 	list.Env = append(os.Environ(), "GOWORK=off", "GOFLAGS=")
 	dir, err := list.Output()
 	if err != nil {
-		return nil, fmt.Errorf("find the AWS SDK's source: %w", saying(err))
+		return nil, nil, fmt.Errorf("find the AWS SDK's source: %w", saying(err))
 	}
 	path := filepath.Join(strings.TrimSpace(string(dir)), "internal", "endpoints", "awsrulesfn", "partitions.json")
 	text, err := os.ReadFile(path) // #nosec G304 -- a file of a pinned module
 	if err != nil {
-		return nil, fmt.Errorf("read the AWS SDK's list of regions: %w", err)
+		return nil, nil, fmt.Errorf("read the AWS SDK's list of regions: %w", err)
 	}
 	var doc struct {
 		Partitions []struct {
-			ID      string              `json:"id"`
-			Regions map[string]struct{} `json:"regions"`
+			ID      string `json:"id"`
+			Regions map[string]struct {
+				Description string `json:"description"`
+			} `json:"regions"`
 		} `json:"partitions"`
 	}
 	if err := json.Unmarshal(text, &doc); err != nil {
-		return nil, fmt.Errorf("read the AWS SDK's list of regions: %s: %w", path, err)
+		return nil, nil, fmt.Errorf("read the AWS SDK's list of regions: %s: %w", path, err)
 	}
-	all := Partitions{}
+	all, names := Partitions{}, map[string]string{}
 	for _, partition := range doc.Partitions {
-		for region := range partition.Regions {
+		for region, place := range partition.Regions {
 			if strings.HasSuffix(region, "-global") {
 				continue // where IAM and its like are signed for, and no place
 			}
 			all[region] = partition.ID
+			names[region] = place.Description
 		}
 	}
 	if all["us-east-1"] != "aws" {
-		return nil, fmt.Errorf("%s does not know us-east-1: the AWS SDK has changed its form", path)
+		return nil, nil, fmt.Errorf("%s does not know us-east-1: the AWS SDK has changed its form", path)
 	}
-	return all, nil
+	return all, names, nil
 }
 
 // Of lists a partition's regions.

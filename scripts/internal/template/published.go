@@ -14,11 +14,14 @@ import (
 // AWS Organization, from the top of the repository.
 const OrganizationPath = "template/organization.yaml"
 
+// LaunchPath is the page behind the short link, from the top of the repository.
+const LaunchPath = "template/launch.html"
+
 // Bucket is where CloudFormation reads the published templates. It is in
 // us-east-1, whose buckets alone answer under a name without a region.
 const Bucket = "doit-aws-ops-prod-templates"
 
-// Digest is the lower-case hex SHA-256 of a template's text.
+// Digest is the lower-case hex SHA-256 of a published text.
 func Digest(body []byte) string {
 	sum := sha256.Sum256(body)
 	return hex.EncodeToString(sum[:])
@@ -29,18 +32,20 @@ func Digest(body []byte) string {
 func LatestKey(path string) string { return filepath.Base(path) }
 
 // VersionKey is the key under which a template's version stays.
-func VersionKey(path, version string) string { return stem(path) + "/" + version + ".yaml" }
+func VersionKey(path, version string) string { return stem(path) + "/" + version + filepath.Ext(path) }
 
 // OwnKey is the key that is made from a template's own bytes. Links name it, so
 // that nobody can swap the template between its review and its launch.
-func OwnKey(path string, body []byte) string { return stem(path) + "/" + Digest(body) + ".yaml" }
+func OwnKey(path string, body []byte) string {
+	return stem(path) + "/" + Digest(body) + filepath.Ext(path)
+}
 
-// URL is where a launch reads the template: under its own digest.
+// URL is where a launch reads the template, or a browser the page: under its own digest.
 func URL(path string, body []byte) string {
 	return "https://" + Bucket + ".s3.amazonaws.com/" + OwnKey(path, body)
 }
 
-func stem(path string) string { return strings.TrimSuffix(filepath.Base(path), ".yaml") }
+func stem(path string) string { return strings.TrimSuffix(filepath.Base(path), filepath.Ext(path)) }
 
 // ReadOrganization reads the organization's template of the repository.
 func ReadOrganization() (Template, error) {
