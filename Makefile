@@ -5,7 +5,13 @@ export GOTOOLCHAIN := go$(shell sed -n 's/^go //p' go.mod)
 export GOFLAGS := -trimpath $(GOFLAGS)
 export CGO_ENABLED := 0
 export GOGC := 400
-RUN := go run -C scripts ./
+# $(call run,NAME) compiles scripts/NAME where its source has changed, and runs it. An interrupted Go command leaves its
+# temporary folder behind, so it gets one that is removed.
+define run
+@[ -x scripts/.bin/$1 ] || echo "compiling $1 and what it needs: once, a few seconds to a minute and a half" >&2
+@tmp=$$(mktemp -d) && trap 'rm -rf "$$tmp"' EXIT INT TERM && GOTMPDIR="$$tmp" go build -C scripts -o .bin/$1 ./$1
+@scripts/.bin/$1
+endef
 # What is given on the command line goes on in the environment, as it was written: no shell reads it, whatever is in it.
 # The programs read it by scripts/internal/given.
 GIVEN := ONLY REGION TICKET EXPIRES EXTERNAL_ID STACK ORGANIZATION ACCOUNT FORMAT PAGE NOTICES CHECK TEMPLATE LINK POLICY DRY_RUN REGIONS UNTAGGED
@@ -16,50 +22,50 @@ help: ## print this
 	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' Makefile | expand -t 23
 
 demo: build ## a grant's whole life on this machine, in a local AWS emulator
-	@$(RUN)demo
+	$(call run,demo)
 
 test: ## every check: linters, tests with the race detector, the lifecycle; ONLY=word runs those with the word
-	@$(RUN)check
+	$(call run,check)
 
 lint: ## the linters alone
-	@$(RUN)check -lint
+	$(call run,check) -lint
 
 build: ## dist/registration.zip, and its pin in the templates
-	@$(RUN)build
+	$(call run,build)
 
 bench: ## speed, size and memory beside the peers
-	@$(RUN)bench
+	$(call run,bench)
 
 storm: ## 10,000 accounts at one throttled endpoint, in virtual time
-	@$(RUN)storm
+	$(call run,storm)
 
 fuzz: ## fuzz each target for ten seconds, beyond the seeds that make test runs
-	@$(RUN)check -fuzz 10s
+	$(call run,check) -fuzz 10s
 
 vulnerabilities: ## what the Go vulnerability database knows of the code that is shipped
-	@$(RUN)check -vulnerabilities
+	$(call run,check) -vulnerabilities
 
 verify: ## for a reviewer: rebuild and compare; also with TEMPLATE=file, LINK=url, or STACK=name REGION=region
-	@$(RUN)verify
+	$(call run,verify)
 
 audit: ## what the newest SecurityAudit grants that the limits do not know; POLICY=file instead of asking AWS
-	@$(RUN)audit
+	$(call run,audit)
 
 scan: ## what other scanners say of the templates, beside what template/REVIEW.md answers
-	@$(RUN)scan
+	$(call run,scan)
 
 link: ## the launch, e.g. REGION=eu-west-1 TICKET=12345; more: ACCOUNT= EXPIRES= STACK= EXTERNAL_ID= FORMAT=cli|terraform, PAGE=1 NOTICES=1 ORGANIZATION=1 CHECK=1
-	@$(RUN)link
+	$(call run,link)
 
 publish: ## to the regions' buckets; DRY_RUN=1 shows what it would do, REGIONS=a,b narrows it, UNTAGGED=1 needs no tag
-	@$(RUN)publish
+	$(call run,publish)
 
 release: ## dist/: zip, templates, contract, SHA256SUMS, SBOM, licences; UNTAGGED=1 needs no tag
-	@$(RUN)release
+	$(call run,release)
 
 pictures: ## the README's pictures, from real runs
-	@$(RUN)demo -svg demo/demo.svg
-	@$(RUN)bench -readme
-	@$(RUN)storm -write
+	$(call run,demo) -svg scripts/demo/demo.svg
+	$(call run,bench) -readme
+	$(call run,storm) -write
 
 .PHONY: help demo test lint build bench storm fuzz vulnerabilities verify audit scan link publish release pictures

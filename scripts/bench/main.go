@@ -25,7 +25,10 @@ import (
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	if err := run(ctx); err != nil {
+	if err := run(ctx); ctx.Err() != nil {
+		fmt.Fprintln(os.Stderr, "bench:", context.Cause(ctx))
+		os.Exit(1)
+	} else if err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
 		os.Exit(1)
 	}
@@ -48,7 +51,7 @@ func run(ctx context.Context) error {
 	}
 	defer func() { _ = os.RemoveAll(dir) }() // a leftover does no harm
 
-	peers, err := build(root, dir)
+	peers, err := build(ctx, root, dir)
 	if err != nil {
 		return err
 	}

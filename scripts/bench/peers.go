@@ -3,6 +3,7 @@ package main
 import (
 	"archive/zip"
 	"bytes"
+	"context"
 	"embed"
 	"fmt"
 	"os"
@@ -30,8 +31,8 @@ type peer struct {
 var inline embed.FS
 
 // build makes the function and its peers in dir.
-func build(root, dir string) ([]*peer, error) {
-	ours, err := code.Build(root)
+func build(ctx context.Context, root, dir string) ([]*peer, error) {
+	ours, err := code.Build(ctx, root)
 	if err != nil {
 		return nil, err
 	}
@@ -49,7 +50,7 @@ func build(root, dir string) ([]*peer, error) {
 	}
 	peers := []*peer{{name: "function", command: []string{bootstrap}, answers: true, binary: binary, zip: bytesOf(ours.Bytes)}}
 	for _, name := range []string{"floor", "plain"} {
-		p, err := compile(filepath.Join(root, "scripts"), dir, name)
+		p, err := compile(ctx, filepath.Join(root, "scripts"), dir, name)
 		if err != nil {
 			return nil, err
 		}
@@ -62,9 +63,9 @@ func build(root, dir string) ([]*peer, error) {
 	return append(peers, python), nil
 }
 
-func compile(scripts, dir, name string) (*peer, error) {
+func compile(ctx context.Context, scripts, dir, name string) (*peer, error) {
 	path := filepath.Join(dir, name)
-	if err := code.Compile(scripts, "./bench/"+name, path); err != nil {
+	if err := code.Compile(ctx, scripts, "./bench/"+name, path); err != nil {
 		return nil, fmt.Errorf("build the peer %s: %w", name, err)
 	}
 	program, err := os.ReadFile(path) // #nosec G304 -- just built

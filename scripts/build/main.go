@@ -8,11 +8,14 @@ package main
 
 import (
 	"bytes"
+	"context"
 	"flag"
 	"fmt"
 	"os"
+	"os/signal"
 	"path/filepath"
 	"strings"
+	"syscall"
 
 	"github.com/doitintl/aws-ro-access/scripts/internal/code"
 	"github.com/doitintl/aws-ro-access/scripts/internal/given"
@@ -23,9 +26,11 @@ import (
 
 func main() {
 	check := flag.Bool("check", false, "write nothing, and fail if the committed templates name another zip than this commit builds")
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
 	err := given.Parse()
 	if err == nil {
-		err = run(*check)
+		err = run(ctx, *check)
 	}
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "build:", err)
@@ -33,12 +38,12 @@ func main() {
 	}
 }
 
-func run(check bool) error {
+func run(ctx context.Context, check bool) error {
 	root, err := repo.Root()
 	if err != nil {
 		return err
 	}
-	zip, err := code.Build(root)
+	zip, err := code.Build(ctx, root)
 	if err != nil {
 		return err
 	}

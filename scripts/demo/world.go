@@ -136,7 +136,7 @@ func (w *world) publish(ctx context.Context, t template.Template) error {
 	if err != nil {
 		return err
 	}
-	if w.zip, err = code.Build(root); err != nil {
+	if w.zip, err = code.Build(ctx, root); err != nil {
 		return err
 	}
 	return localcloud.PublishCode(ctx, w.cloud.Root(customerAccount, w.region), t, w.zip.Bytes)

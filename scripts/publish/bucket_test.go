@@ -5,7 +5,6 @@ import (
 	"errors"
 	"io"
 	"net/http"
-	"os"
 	"slices"
 	"strings"
 	"testing"
@@ -18,6 +17,7 @@ import (
 	"github.com/aws/smithy-go"
 
 	"github.com/doitintl/aws-ro-access/scripts/internal/localcloud"
+	"github.com/doitintl/aws-ro-access/scripts/internal/repo"
 	"github.com/doitintl/aws-ro-access/scripts/internal/template"
 )
 
@@ -34,7 +34,7 @@ import (
 func launched(t *testing.T, cloud *localcloud.Cloud, region string) (delete func()) {
 	t.Helper()
 	client := cloudformation.NewFromConfig(cloud.Root(operator, region))
-	body, err := os.ReadFile("../../template/release.yaml")
+	body, err := repo.ReadFile("template/release.yaml")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -40,7 +40,7 @@ func run(ctx context.Context, o options) error {
 	if err != nil {
 		return err
 	}
-	r, err := read(root)
+	r, err := read(ctx, root)
 	if err != nil {
 		return err
 	}

@@ -74,7 +74,11 @@ func aRelease(t *testing.T, program, version string) release {
 
 func knownRegions(t *testing.T) regions.Partitions {
 	t.Helper()
-	known, err := regions.Read("../..")
+	root, err := repo.Root()
+	if err != nil {
+		t.Fatal(err)
+	}
+	known, err := regions.Read(root)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"strings"
 
@@ -18,7 +19,7 @@ type release struct {
 	organization template.Template
 }
 
-func read(root string) (release, error) {
+func read(ctx context.Context, root string) (release, error) {
 	var (
 		r   release
 		err error
@@ -32,7 +33,7 @@ func read(root string) (release, error) {
 	if r.organization, err = template.ReadOrganization(); err != nil {
 		return release{}, err
 	}
-	if r.zip, err = code.Build(root); err != nil {
+	if r.zip, err = code.Build(ctx, root); err != nil {
 		return release{}, err
 	}
 	return r, nil

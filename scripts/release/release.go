@@ -20,7 +20,7 @@ const sums = "SHA256SUMS"
 
 // release makes all files of the release of the repository at root, by name.
 func release(ctx context.Context, root string) (map[string][]byte, error) {
-	zip, err := code.Build(root)
+	zip, err := code.Build(ctx, root)
 	if err != nil {
 		return nil, err
 	}

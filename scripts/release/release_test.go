@@ -38,7 +38,7 @@ func checkout(t *testing.T, root string) {
 	for _, name := range []string{"go.mod", "go.sum", "LICENSE", "scripts/go.mod", "scripts/go.sum"} {
 		write(t, filepath.Join(root, name), read(t, filepath.Join(here, name)))
 	}
-	zip, err := code.Build(root)
+	zip, err := code.Build(t.Context(), root)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"context"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -15,7 +16,7 @@ import (
 )
 
 // checkout rebuilds the function and compares it with the committed templates.
-func checkout(r *report, root string) error {
+func checkout(ctx context.Context, r *report, root string) error {
 	head, err := repo.Head(root)
 	if err == nil {
 		r.title("This checkout, commit %.12s %s", head.Hash, strings.Join(head.Tags, " "))
@@ -41,7 +42,7 @@ func checkout(r *report, root string) error {
 	if err != nil {
 		return err
 	}
-	zip, err := code.Build(root)
+	zip, err := code.Build(ctx, root)
 	if err != nil {
 		return err
 	}

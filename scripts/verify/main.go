@@ -45,7 +45,7 @@ func run(ctx context.Context, r *report, name, region string) error {
 	if err != nil {
 		return err
 	}
-	if err := checkout(r, root); err != nil {
+	if err := checkout(ctx, r, root); err != nil {
 		return err
 	}
 	if name == "" {

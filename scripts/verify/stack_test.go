@@ -48,7 +48,7 @@ func newAccount(t *testing.T) account {
 	if err != nil {
 		t.Fatal(err)
 	}
-	built, err := code.Build(root)
+	built, err := code.Build(t.Context(), root)
 	if err != nil {
 		t.Fatal(err)
 	}

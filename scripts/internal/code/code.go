@@ -5,19 +5,20 @@ package code
 import (
 	"archive/zip"
 	"bytes"
+	"context"
 	"crypto/sha256"
 	"encoding/base64"
 	"errors"
 	"fmt"
 	"io"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"regexp"
 	"runtime"
 	"strings"
 	"time"
 
+	"github.com/doitintl/aws-ro-access/scripts/internal/child"
 	"github.com/doitintl/aws-ro-access/scripts/internal/template"
 )
 
@@ -62,8 +63,9 @@ func Version(root string) (string, error) {
 	return strings.TrimSpace(string(text)), err
 }
 
-// Build compiles the function of the repository at root and zips it.
-func Build(root string) (Zip, error) {
+// Build compiles the function of the repository at root and zips it. It leaves
+// nothing behind, also where ctx ends.
+func Build(ctx context.Context, root string) (Zip, error) {
 	version, err := Version(root)
 	if err != nil {
 		return Zip{}, err
@@ -74,7 +76,7 @@ func Build(root string) (Zip, error) {
 	}
 	defer func() { _ = os.RemoveAll(dir) }() // a leftover does no harm
 	binary := filepath.Join(dir, "bootstrap")
-	if err := Compile(root, "./lambda", binary); err != nil {
+	if err := Compile(ctx, root, "./lambda", binary); err != nil {
 		return Zip{}, err
 	}
 	program, err := os.ReadFile(binary) // #nosec G304 -- just built
@@ -91,7 +93,7 @@ func Build(root string) (Zip, error) {
 // Compile builds pkg of the module in dir for Lambda's x86_64. The toolchain is
 // the one that the module's go.mod names, to the patch: another one would
 // give other bytes.
-func Compile(dir, pkg, binary string) error {
+func Compile(ctx context.Context, dir, pkg, binary string) error {
 	mod, err := os.ReadFile(filepath.Join(dir, "go.mod")) // #nosec G304 -- the repository's own file
 	if err != nil {
 		return err
@@ -106,12 +108,15 @@ func Compile(dir, pkg, binary string) error {
 		return fmt.Errorf("this runs on %s, the zip is made with %s: set GOTOOLCHAIN=%s, as make does",
 			runtime.Version(), toolchain, toolchain)
 	}
-	cmd := exec.Command("go", "build", "-trimpath", "-buildvcs=false", "-mod=readonly", "-tags=lambda.norpc",
-		"-ldflags=-s -w -buildid=", "-o", binary, pkg) // #nosec G204 -- no part of it comes from outside
+	cmd := child.Command(ctx, "go", "build", "-trimpath", "-buildvcs=false", "-mod=readonly", "-tags=lambda.norpc",
+		"-ldflags=-s -w -buildid=", "-o", binary, pkg)
 	cmd.Dir = dir
 	cmd.Env = append(os.Environ(), "GOTOOLCHAIN="+toolchain, "GOOS=linux", "GOARCH=amd64", "GOAMD64=v1",
-		"CGO_ENABLED=0", "GOFLAGS=", "GOEXPERIMENT=", "GOWORK=off", "GOFIPS140=off", "GODEBUG=")
-	if out, err := cmd.CombinedOutput(); err != nil {
+		"CGO_ENABLED=0", "GOFLAGS=", "GOEXPERIMENT=", "GOWORK=off", "GOFIPS140=off", "GODEBUG=",
+		"GOTMPDIR="+filepath.Dir(binary)) // an interrupted Go command leaves its folder
+	if out, err := cmd.CombinedOutput(); ctx.Err() != nil {
+		return context.Cause(ctx)
+	} else if err != nil {
 		return fmt.Errorf("go build %s: %w\n%s", pkg, err, bytes.TrimSpace(out))
 	}
 	return nil

@@ -7,8 +7,8 @@
 //
 // A script begins in $ROOT, this repository, which it must not write to. It may
 // copy it (checkout DIR: a clean commit of what is here, tracked or not yet),
-// and see what make hands on: `exec make link RUN= TICKET=12345` runs link from
-// the PATH, where the program under test is. $two holds two lines, $bell a
+// and see what make hands on: `exec make link run=@link TICKET=12345` runs link
+// from the PATH, where the program under test is. $two holds two lines, $bell a
 // character that cannot be printed.
 package commandline
 

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"maps"
 	"net/http"
-	"os"
 	"reflect"
 	"slices"
 	"strconv"
@@ -17,6 +16,7 @@ import (
 	"github.com/getkin/kin-openapi/openapi3"
 
 	"github.com/doitintl/aws-ro-access/scripts/internal/endpoint"
+	"github.com/doitintl/aws-ro-access/scripts/internal/repo"
 )
 
 // golden is the vector that the function, the endpoint and the document share.
@@ -28,7 +28,7 @@ type golden struct {
 
 func readGolden(t *testing.T) golden {
 	t.Helper()
-	text, err := os.ReadFile("../../../lambda/testdata/proof.json")
+	text, err := repo.ReadFile("lambda/testdata/proof.json")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -2,18 +2,19 @@ package endpoint
 
 import (
 	"encoding/json"
-	"os"
 	"testing"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
+
+	"github.com/doitintl/aws-ro-access/scripts/internal/repo"
 )
 
 // TestGoldenVector reads what the function is tested with too: both sides of the
 // proof agree on one URL.
 func TestGoldenVector(t *testing.T) {
 	t.Parallel()
-	text, err := os.ReadFile("../../../lambda/testdata/proof.json")
+	text, err := repo.ReadFile("lambda/testdata/proof.json")
 	if err != nil {
 		t.Fatal(err)
 	}

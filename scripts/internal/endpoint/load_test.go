@@ -3,6 +3,8 @@ package endpoint
 import (
 	"flag"
 	"fmt"
+	"io"
+	"net"
 	"net/http"
 	"os"
 	"os/exec"
@@ -110,8 +112,13 @@ func TestNothingIsLostUnderLoad(t *testing.T) {
 	t.Parallel()
 	db := filepath.Join(t.TempDir(), "registrations.db")
 	sts := countSTS(t, verifyingSTS(t))
-	flags := []string{"-db", db, "-sts", sts.url, "-admin", "127.0.0.1:0", "-cert", certificate.File, "-key", certificate.KeyFile}
-	process, r := startProcess(t, append(flags, "-listen", "127.0.0.1:0")...)
+	door := openDoor(t)
+	flags := []string{
+		"-db", db, "-sts", sts.url, "-admin", "127.0.0.1:0", "-listen", "127.0.0.1:0", "-audience", door.address,
+		"-cert", certificate.File, "-key", certificate.KeyFile,
+	}
+	process, r := startProcess(t, flags...)
+	door.leadTo(r)
 
 	var taken atomic.Int64
 	ended := make(chan []string)
@@ -122,12 +129,14 @@ func TestNothingIsLostUnderLoad(t *testing.T) {
 	for taken.Load() < int64(*loaded/2) && !t.Failed() {
 		time.Sleep(time.Millisecond)
 	}
+	door.shut()
 	if err := process.Process.Kill(); err != nil {
 		t.Fatal(err)
 	}
 	_ = process.Wait() // killed
 	atKill := taken.Load()
-	_, again := startProcess(t, append(flags, "-listen", r.audience)...)
+	_, again := startProcess(t, flags...)
+	door.leadTo(again)
 	ids := <-ended
 	t.Logf("killed when %d of %d were taken", atKill, *loaded)
 
@@ -141,6 +150,66 @@ func TestNothingIsLostUnderLoad(t *testing.T) {
 	if err := kept.db.QueryRowContext(t.Context(), "PRAGMA integrity_check").Scan(&verdict); err != nil || verdict != "ok" {
 		t.Errorf("the database says %q, %v", verdict, err)
 	}
+}
+
+// door is the address that callers know, while the endpoint behind it comes and
+// goes: the port of one that was killed could be given to anybody.
+type door struct {
+	address string
+
+	mu     sync.RWMutex
+	behind string // the endpoint's own address, "" while there is none
+}
+
+func openDoor(t testing.TB) *door {
+	t.Helper()
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = listener.Close() }) // the test is over
+	d := &door{address: listener.Addr().String()}
+	go func() {
+		for {
+			caller, err := listener.Accept()
+			if err != nil {
+				return // closed
+			}
+			go d.pass(caller)
+		}
+	}()
+	return d
+}
+
+// leadTo has the endpoint's callers come by the door.
+func (d *door) leadTo(r *running) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.behind = strings.TrimPrefix(r.url, "https://")
+	r.url, r.audience = "https://"+d.address, d.address
+}
+
+// shut turns all away who come from now on. Those inside stay.
+func (d *door) shut() {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.behind = ""
+}
+
+func (d *door) pass(caller net.Conn) {
+	defer func() { _ = caller.Close() }() // both are at an end
+	d.mu.RLock()
+	endpoint, err := net.Dial("tcp", d.behind) // with the lock: it could end before it is called
+	d.mu.RUnlock()
+	if err != nil {
+		return // there is no address ""
+	}
+	go func() {
+		_, _ = io.Copy(endpoint, caller) // whoever ends it, ends it for both
+		_ = endpoint.Close()
+	}()
+	_, _ = io.Copy(caller, endpoint)
+	_ = endpoint.Close()
 }
 
 // intact wants one row for each registration, with the ID that was answered.

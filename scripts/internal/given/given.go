@@ -13,13 +13,10 @@ import (
 	"flag"
 	"fmt"
 	"os"
-	"path/filepath"
 	"strconv"
 	"strings"
 	"unicode"
 	"unicode/utf8"
-
-	"github.com/doitintl/aws-ro-access/scripts/internal/repo"
 )
 
 // Text is a flag for a name, a number, a time: one line without a quote.
@@ -27,19 +24,9 @@ func Text(name, variable, usage string) *string {
 	return text(name, variable, usage, `"'`+"`")
 }
 
-// Address is a flag for a URL, which may hold a quote.
-func Address(name, variable, usage string) *string {
+// Line is a flag for a path or an address, which may hold a quote.
+func Line(name, variable, usage string) *string {
 	return text(name, variable, usage, "")
-}
-
-// File is a flag for a path, which may hold a quote. The variable's begins
-// where make runs, at the top of the repository, and not in scripts/.
-func File(name, variable, usage string) *string {
-	path := text(name, variable, usage, "")
-	if root, err := repo.Root(); err == nil && *path != "" && !filepath.IsAbs(*path) {
-		*path = filepath.Join(root, *path)
-	}
-	return path
 }
 
 // Switch is a flag that is on or off. Its variable is 1 or nothing, since

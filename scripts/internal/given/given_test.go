@@ -23,12 +23,11 @@ func TestValuesFromMakeAndFromFlags(t *testing.T) {
 // greet is a program with a flag of each kind.
 func greet() {
 	name := given.Text("name", "NAME", "whom to greet")
-	from := given.File("from", "FROM", "what to read")
-	via := given.Address("via", "VIA", "where to ask")
+	from := given.Line("from", "FROM", "what to read")
 	loud := given.Switch("loud", "LOUD", "with a mark")
 	if err := given.Parse(); err != nil {
 		fmt.Fprintln(os.Stderr, "greet:", err)
 		os.Exit(1)
 	}
-	fmt.Printf("name %q from %q via %q loud %v\n", *name, *from, *via, *loud)
+	fmt.Printf("name %q from %q loud %v\n", *name, *from, *loud)
 }

@@ -4,13 +4,13 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"net/url"
-	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/doitintl/aws-ro-access/scripts/internal/regions"
+	"github.com/doitintl/aws-ro-access/scripts/internal/repo"
 	"github.com/doitintl/aws-ro-access/scripts/internal/template"
 )
 
@@ -55,7 +55,7 @@ func opened(t *testing.T, link string) (page *url.URL, form url.Values) {
 // address is where a template lies, worked out apart from the code under test.
 func address(t *testing.T, path string) string {
 	t.Helper()
-	body, err := os.ReadFile(filepath.Join("../../..", path))
+	body, err := repo.ReadFile(path)
 	if err != nil {
 		t.Fatal(err)
 	}

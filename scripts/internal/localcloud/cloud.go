@@ -8,7 +8,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"os"
 	"os/exec"
@@ -21,6 +20,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/credentials"
 
+	"github.com/doitintl/aws-ro-access/scripts/internal/loopback"
 	"github.com/doitintl/aws-ro-access/scripts/internal/venv"
 	"github.com/doitintl/aws-ro-access/scripts/internal/wholebody"
 )
@@ -60,23 +60,15 @@ func Start(ctx context.Context, options Options) (*Cloud, error) {
 	if err != nil {
 		return nil, err
 	}
-	// The port is free when it is chosen and may be taken before the emulator
-	// listens, when many start at once.
-	for try := 1; ; try++ {
-		cloud, err := start(ctx, python, options.Roots)
-		if err == nil || try == 3 || !errors.Is(err, errTaken) {
-			return cloud, err
-		}
-	}
+	return start(ctx, python, options.Roots)
 }
 
-var errTaken = errors.New("its port was taken")
-
 func start(ctx context.Context, python, roots string) (_ *Cloud, err error) {
-	port, err := freePort()
+	socket, address, err := loopback.Hold()
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("find a port for the local cloud: %w", err)
 	}
+	defer func() { _ = socket.Close() }() // the emulator has its own descriptor
 	dir, err := os.MkdirTemp("", "localcloud-")
 	if err != nil {
 		return nil, fmt.Errorf("make a folder for the local cloud: %w", err)
@@ -89,7 +81,8 @@ func start(ctx context.Context, python, roots string) (_ *Cloud, err error) {
 
 	emulator := exec.Command(python, "-c", run) // #nosec G204 -- a program of our own
 	emulator.Dir = dir
-	emulator.Env = environment(dir, port, roots)
+	emulator.Env = environment(dir, address, roots)
+	emulator.ExtraFiles = []*os.File{socket} // 3, on which run.py has it listen
 	emulator.Stdout, emulator.Stderr = log, log
 	emulator.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	stdin, err := emulator.StdinPipe()
@@ -100,7 +93,13 @@ func start(ctx context.Context, python, roots string) (_ *Cloud, err error) {
 		return nil, errors.Join(fmt.Errorf("start MiniStack: %w", err), os.RemoveAll(dir))
 	}
 
-	cloud := &Cloud{URL: "http://127.0.0.1:" + port, dir: dir, group: emulator.Process.Pid, stdin: stdin, exited: make(chan struct{})}
+	cloud := &Cloud{
+		URL:    "http://" + address,
+		dir:    dir,
+		group:  emulator.Process.Pid,
+		stdin:  stdin,
+		exited: make(chan struct{}),
+	}
 	go func() {
 		_ = emulator.Wait() // killed in the end, always
 		close(cloud.exited)
@@ -116,18 +115,10 @@ func start(ctx context.Context, python, roots string) (_ *Cloud, err error) {
 	return cloud, nil
 }
 
-func freePort() (string, error) {
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return "", fmt.Errorf("find a free port on 127.0.0.1 for the local cloud: %w", err)
-	}
-	_, port, err := net.SplitHostPort(listener.Addr().String())
-	return port, errors.Join(err, listener.Close())
-}
-
 // environment is all that the emulator, and through it each function, gets of
 // this process's own: no credentials, no proxy, no endpoint of another cloud.
-func environment(dir, port, roots string) []string {
+func environment(dir, address, roots string) []string {
+	_, port, _ := strings.Cut(address, ":")
 	env := []string{
 		"PATH=" + os.Getenv("PATH"),
 		"HOME=" + dir,
@@ -163,9 +154,6 @@ func (c *Cloud) ready(ctx context.Context) error {
 		}
 		select {
 		case <-c.exited:
-			if strings.Contains(c.Log(), "already in use") {
-				return errTaken
-			}
 			return errors.New("it ended before it answered")
 		case <-ctx.Done():
 			return fmt.Errorf("it did not answer at %s: %w", c.URL, context.Cause(ctx))

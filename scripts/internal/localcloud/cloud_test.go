@@ -3,7 +3,7 @@ package localcloud_test
 import (
 	"context"
 	"errors"
-	"net/http"
+	"net"
 	"os"
 	"os/exec"
 	"strings"
@@ -66,11 +66,9 @@ func TestEndsWithItsContext(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer cloud.Stop()
-	if !answers(t, cloud.URL) {
-		t.Fatal("the cloud does not answer after Start")
-	}
+	connection := connect(t, cloud.URL)
 	cancel()
-	gone(t, cloud.URL)
+	gone(t, connection)
 }
 
 // TestEndsWithItsParent is also the parent: the test binary runs itself, and
@@ -107,35 +105,32 @@ func TestEndsWithItsParent(t *testing.T) {
 		t.Fatal(err)
 	}
 	url := strings.TrimSpace(string(first[:n]))
-	if !answers(t, url) {
-		t.Fatalf("no cloud answers at %q", url)
-	}
+	connection := connect(t, url)
 	if err := parent.Process.Kill(); err != nil {
 		t.Fatal(err)
 	}
 	_ = parent.Wait() // killed: an error by design
-	gone(t, url)
+	gone(t, connection)
 }
 
-func answers(t *testing.T, url string) bool {
+// connect is a connection to the cloud. It ends with the process at its other
+// end, where a call to the port could find a process that got the port since.
+func connect(t *testing.T, url string) net.Conn {
 	t.Helper()
-	request, err := http.NewRequestWithContext(context.WithoutCancel(t.Context()), http.MethodGet, url+"/_ministack/health", nil)
+	connection, err := net.Dial("tcp", strings.TrimPrefix(url, "http://"))
 	if err != nil {
+		t.Fatalf("no cloud answers at %q: %v", url, err)
+	}
+	t.Cleanup(func() { _ = connection.Close() }) // it has ended
+	return connection
+}
+
+func gone(t *testing.T, connection net.Conn) {
+	t.Helper()
+	if err := connection.SetReadDeadline(time.Now().Add(10 * time.Second)); err != nil {
 		t.Fatal(err)
 	}
-	request.Close = true
-	answer, err := http.DefaultClient.Do(request)
-	if err != nil {
-		return false
-	}
-	return answer.Body.Close() == nil && answer.StatusCode == http.StatusOK
-}
-
-func gone(t *testing.T, url string) {
-	t.Helper()
-	for end := time.Now().Add(10 * time.Second); answers(t, url); time.Sleep(20 * time.Millisecond) {
-		if time.Now().After(end) {
-			t.Fatalf("%s still answers", url)
-		}
+	if n, err := connection.Read(make([]byte, 1)); n > 0 || errors.Is(err, os.ErrDeadlineExceeded) {
+		t.Fatalf("the cloud lives on: %v", err)
 	}
 }

@@ -38,6 +38,7 @@ func (c *Cloud) buildEndpoint() (program string, err error) {
 	if err != nil {
 		return "", err
 	}
+	repo.Watch(root, "scripts/endpoint", "scripts/internal")
 	program = filepath.Join(c.dir, "endpoint")
 	build := exec.Command("go", "build", "-o", program, "./endpoint") // #nosec G204 -- a program of this checkout
 	build.Dir = filepath.Join(root, "scripts")

@@ -9,6 +9,8 @@ import signal
 import sys
 import threading
 
+from hypercorn.config import Config
+
 
 def watch():
     sys.stdin.buffer.read()
@@ -16,6 +18,9 @@ def watch():
     os.killpg(0, signal.SIGKILL)
 
 
+# The port was taken by whoever started it, so that nobody else could get it meanwhile: MiniStack listens on that socket,
+# wherever it would bind.
+Config.bind = property(lambda _: ["fd://3"], lambda *_: None)
 threading.Thread(target=watch, daemon=True).start()
 sys.argv = ["ministack"]
 runpy.run_module("ministack", run_name="__main__")

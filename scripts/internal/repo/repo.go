@@ -15,7 +15,13 @@ import (
 // mark is a file that every checkout of this repository has, and no other.
 var mark = filepath.Join("template", "doitmanagement.yaml")
 
-// Root finds the top of the repository, above the working directory.
+// outside is what the tests of this module read of the rest of the repository,
+// themselves or by a command that they start.
+var outside = []string{"go.mod", "go.sum", "Makefile", "README.md", ".github", "lambda", "template"}
+
+// Root finds the top of the repository, above the working directory. A test
+// that found it by this function is run again when a file outside this module
+// changed, and not answered from Go's cache.
 func Root() (string, error) {
 	dir, err := os.Getwd()
 	if err != nil {
@@ -23,6 +29,9 @@ func Root() (string, error) {
 	}
 	for {
 		if _, err := os.Stat(filepath.Join(dir, mark)); err == nil {
+			for _, name := range outside {
+				watch(dir + "/scripts/../" + name)
+			}
 			return dir, nil
 		}
 		parent := filepath.Dir(dir)
@@ -30,6 +39,38 @@ func Root() (string, error) {
 			return "", fmt.Errorf("no %s above the working directory: run this inside the repository", mark)
 		}
 		dir = parent
+	}
+}
+
+// ReadFile reads a file of the repository by its path from the top.
+func ReadFile(path string) ([]byte, error) {
+	root, err := Root()
+	if err != nil {
+		return nil, err
+	}
+	return os.ReadFile(filepath.Join(root, path)) // #nosec G304 -- the repository's own file
+}
+
+// Watch has Go's test cache look at sources of this module that a test does not
+// import, since a command compiles them.
+func Watch(root string, folders ...string) {
+	for _, folder := range folders {
+		watch(filepath.Join(root, folder))
+	}
+}
+
+// watch opens a file, or a folder and those below it. That is what Go's test
+// cache goes by: it looks again at whatever the test's own process opened, and
+// in a folder at the size and time of each file. It does so only inside the
+// module, but takes the name as it was written for that (cmd/go, in
+// computeTestInputsID); hence Root's "scripts/..", which filepath.Join and
+// filepath.WalkDir would clean away.
+func watch(name string) {
+	entries, _ := os.ReadDir(name) // a file, or nothing yet, is looked at too
+	for _, entry := range entries {
+		if entry.IsDir() {
+			watch(name + "/" + entry.Name())
+		}
 	}
 }
 

@@ -1,16 +1,18 @@
 package repo_test
 
 import (
+	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"testing"
 
 	"github.com/doitintl/aws-ro-access/scripts/internal/repo"
 )
 
-func TestHead(t *testing.T) {
+func TestHeadIsWhatIsCheckedOutAndWhatWasChangedSince(t *testing.T) {
 	t.Parallel()
 	root := t.TempDir()
 	write(t, root, "a file", "one")
@@ -45,6 +47,33 @@ func TestHead(t *testing.T) {
 	git(t, root, "commit", "-qm", "second")
 	if head, err = repo.Head(root); err != nil || len(head.Tags) > 0 || len(head.Changed) > 0 {
 		t.Errorf("an untagged commit is %+v (%v)", head, err)
+	}
+}
+
+// What a test reads from outside this module it has to find by Root, or Go's
+// cache answers for it after a change.
+func TestNoTestGoesAroundRoot(t *testing.T) {
+	t.Parallel()
+	root, err := repo.Root()
+	if err != nil {
+		t.Fatal(err)
+	}
+	scripts := os.DirFS(filepath.Join(root, "scripts"))
+	around := regexp.MustCompile(`"(\.\./)+(lambda|template|go\.mod|\.\.)`)
+	for _, pattern := range []string{"*/*_test.go", "internal/*/*_test.go"} {
+		files, err := fs.Glob(scripts, pattern)
+		if err != nil || len(files) == 0 {
+			t.Fatalf("%s: %d files, %v", pattern, len(files), err)
+		}
+		for _, file := range files {
+			source, err := fs.ReadFile(scripts, file)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if found := around.Find(source); found != nil {
+				t.Errorf("%s has %s…: find the file by repo.Root or repo.ReadFile", file, found)
+			}
+		}
 	}
 }
 

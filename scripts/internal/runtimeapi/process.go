@@ -149,10 +149,10 @@ func (p *Process) Close() error {
 	return os.Remove(p.output)
 }
 
-// Disconnect takes the runtime API away and waits for the process to end by
-// itself.
+// Disconnect takes the runtime API away, for good, and waits for the process to
+// end by itself.
 func (p *Process) Disconnect(ctx context.Context) error {
-	p.Runtime.close()
+	close(p.Runtime.gone)
 	select {
 	case <-p.exited:
 		return nil

@@ -24,6 +24,7 @@ type Runtime struct {
 	server *http.Server
 	addr   string
 	events chan *invocation
+	gone   chan struct{} // closed when it no longer answers
 
 	once  sync.Once
 	ready chan struct{} // closed at the first request for an event
@@ -67,6 +68,7 @@ func newRuntime() (*Runtime, error) {
 	r := &Runtime{
 		addr:      listener.Addr().String(),
 		events:    make(chan *invocation),
+		gone:      make(chan struct{}),
 		ready:     make(chan struct{}),
 		running:   map[string]*invocation{},
 		InitError: make(chan []byte, 1),
@@ -76,12 +78,25 @@ func newRuntime() (*Runtime, error) {
 	mux.HandleFunc("POST /2018-06-01/runtime/invocation/{id}/response", r.response)
 	mux.HandleFunc("POST /2018-06-01/runtime/invocation/{id}/error", r.failure)
 	mux.HandleFunc("POST /2018-06-01/runtime/init/error", r.initError)
-	r.server = &http.Server{Handler: mux, ReadHeaderTimeout: time.Minute}
+	r.server = &http.Server{Handler: r.unlessGone(mux), ReadHeaderTimeout: time.Minute}
 	go func() { _ = r.server.Serve(listener) }() // ends with close
 	return r, nil
 }
 
 func (r *Runtime) close() { _ = r.server.Close() } // only its listener could fail to close
+
+// unlessGone breaks each connection without an answer once the API is gone. The
+// listener stays: the process would go on asking whoever got its port.
+func (r *Runtime) unlessGone(handler http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
+		select {
+		case <-r.gone:
+			panic(http.ErrAbortHandler)
+		default:
+			handler.ServeHTTP(w, req)
+		}
+	})
+}
 
 func (r *Runtime) next(w http.ResponseWriter, req *http.Request) {
 	r.once.Do(func() {
@@ -91,6 +106,8 @@ func (r *Runtime) next(w http.ResponseWriter, req *http.Request) {
 	var i *invocation
 	select {
 	case i = <-r.events:
+	case <-r.gone:
+		panic(http.ErrAbortHandler)
 	case <-req.Context().Done():
 		return
 	}

@@ -2,6 +2,7 @@ package runtimeapi_test
 
 import (
 	"bytes"
+	"context"
 	"crypto/tls"
 	"encoding/json"
 	"flag"
@@ -19,6 +20,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/doitintl/aws-ro-access/scripts/internal/code"
+	"github.com/doitintl/aws-ro-access/scripts/internal/repo"
 	"github.com/doitintl/aws-ro-access/scripts/internal/runtimeapi"
 )
 
@@ -42,7 +44,12 @@ func run(m *testing.M) int {
 		return 1
 	}
 	defer func() { _ = os.RemoveAll(dir) }() // the system's temporary folder is cleaned anyway
-	zip, err := code.Build("../../..")
+	root, err := repo.Root()
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	zip, err := code.Build(context.Background(), root)
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		return 1

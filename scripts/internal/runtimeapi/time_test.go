@@ -5,10 +5,10 @@ import (
 	"net"
 	"net/http"
 	"strings"
-	"syscall"
 	"testing"
 	"time"
 
+	"github.com/doitintl/aws-ro-access/scripts/internal/loopback"
 	"github.com/doitintl/aws-ro-access/scripts/internal/runtimeapi"
 )
 
@@ -64,23 +64,15 @@ func deaf(t *testing.T) string {
 	return listener.Addr().String()
 }
 
-// nobody is an address at which nobody listens, nor can while the test runs:
-// its port is taken, by a socket that never begins to.
+// nobody is an address at which nobody listens, nor can while the test runs.
 func nobody(t *testing.T) string {
 	t.Helper()
-	socket, err := syscall.Socket(syscall.AF_INET, syscall.SOCK_STREAM|syscall.SOCK_CLOEXEC, 0)
+	socket, address, err := loopback.Hold()
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { _ = syscall.Close(socket) }) // the test is over
-	if err := syscall.Bind(socket, &syscall.SockaddrInet4{Addr: [4]byte{127, 0, 0, 1}}); err != nil {
-		t.Fatal(err)
-	}
-	name, err := syscall.Getsockname(socket)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return fmt.Sprintf("127.0.0.1:%d", name.(*syscall.SockaddrInet4).Port)
+	t.Cleanup(func() { _ = socket.Close() }) // the test is over
+	return address
 }
 
 // Until the deadline the work has two thirds, the answer has the rest less half

@@ -8,7 +8,6 @@ import (
 	"encoding/json"
 	"net/http"
 	"net/url"
-	"os"
 	"regexp"
 	"slices"
 	"strings"
@@ -17,6 +16,7 @@ import (
 	"time"
 
 	"github.com/doitintl/aws-ro-access/scripts/internal/contract"
+	"github.com/doitintl/aws-ro-access/scripts/internal/repo"
 	"github.com/doitintl/aws-ro-access/scripts/internal/runtimeapi"
 )
 
@@ -76,7 +76,7 @@ func (s *scene) checkRegistration(r runtimeapi.Request) {
 	if r.Method != http.MethodPost || r.Target != endpoint.RequestURI() || r.Host != endpoint.Host {
 		s.Errorf("the registration came as %s %s to %s", r.Method, r.Target, r.Host)
 	}
-	version, err := os.ReadFile("../../../lambda/VERSION")
+	version, err := repo.ReadFile("lambda/VERSION")
 	if err != nil {
 		s.Fatal(err)
 	}

@@ -57,7 +57,7 @@ func run(m *testing.M) (status int, err error) {
 	if published, err = template.Read(); err != nil {
 		return 0, err
 	}
-	if zip, err = code.Build(root); err != nil {
+	if zip, err = code.Build(context.Background(), root); err != nil {
 		return 0, err
 	}
 	dir, err := os.MkdirTemp("", "stack-")

@@ -128,7 +128,7 @@ func newRollout(t *testing.T) *rollout {
 	if err := template.CheckOrganization(organization, reviewed); err != nil {
 		t.Fatal(err) // the local cloud would look for another template
 	}
-	zip, err := code.Build(root)
+	zip, err := code.Build(t.Context(), root)
 	if err != nil {
 		t.Fatal(err)
 	}

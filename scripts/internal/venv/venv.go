@@ -18,6 +18,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/doitintl/aws-ro-access/scripts/internal/child"
 	"github.com/doitintl/aws-ro-access/scripts/internal/repo"
 )
 
@@ -115,13 +116,13 @@ func build(ctx context.Context, name, venv, requirements string, out io.Writer) 
 	if err := os.RemoveAll(venv); err != nil {
 		return fmt.Errorf("remove an unfinished installation: %w", err)
 	}
-	make := exec.CommandContext(ctx, python, "-m", "venv", venv) // #nosec G204 -- python3 of the PATH
+	make := child.Command(ctx, python, "-m", "venv", venv)
 	if output, err := make.CombinedOutput(); err != nil {
 		return fmt.Errorf("python3 could not make a virtual environment: %w: %s", err, LastLine(output))
 	}
 	// Wheels only: nothing that is downloaded runs during the installation.
 	// --require-hashes: and it is what was reviewed. --no-deps: all of it is named. --no-compile: Python does, what it needs.
-	pip := exec.CommandContext(ctx, filepath.Join(venv, "bin", "python"), "-m", "pip", "install", // #nosec G204 -- as above
+	pip := child.Command(ctx, filepath.Join(venv, "bin", "python"), "-m", "pip", "install",
 		"--disable-pip-version-check", "--no-input", "--retries", "1", "--timeout", "10",
 		"--only-binary", ":all:", "--require-hashes", "--no-deps", "--no-compile", "-r", requirements)
 	var stderr bytes.Buffer
@@ -161,7 +162,7 @@ func findPython(ctx context.Context) (string, error) {
 		{"import sys; sys.exit(sys.version_info < (3, 10))", "is older than 3.10, which is needed"},
 		{"import ensurepip, venv", "has no venv module, which is needed (Debian and Ubuntu: apt install python3-venv)"},
 	} {
-		if err := exec.CommandContext(ctx, python, "-c", need.program).Run(); err != nil { // #nosec G204 -- constants
+		if err := child.Command(ctx, python, "-c", need.program).Run(); err != nil {
 			if ctx.Err() != nil {
 				return "", ctx.Err()
 			}
