@@ -32,9 +32,9 @@ func lint(ctx context.Context, root string) error {
 	defer func() { _ = os.RemoveAll(dir) }() // a leftover does no harm
 	scripts, program := filepath.Join(root, "scripts"), filepath.Join(dir, "lint")
 	// Not with the flags of the tests: it is a program that has much to do.
-	// Its folder is ours, since an interrupted Go command leaves it behind.
-	plain := []string{"env", "GOFLAGS=-trimpath", "CGO_ENABLED=0", "GOTMPDIR=" + dir}
-	if err := quietly(ctx, scripts, append(plain, "go", "build", "-tags=lint", "-o", program, "./lint")...); err != nil {
+	err = quietly(ctx, scripts, "env", "GOFLAGS=-trimpath", "CGO_ENABLED=0",
+		"go", "build", "-tags=lint", "-o", program, "./lint")
+	if err != nil {
 		return err
 	}
 	if err := quietly(ctx, dir, "go", "work", "init", root, scripts); err != nil {

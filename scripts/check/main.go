@@ -39,20 +39,36 @@ func main() {
 	only := given.Text("only", "ONLY", "run the checks alone whose names have this `word`")
 	err := given.Parse()
 	o.only = *only
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	defer stop()
 	var chosen []check
 	if err == nil {
 		chosen, err = choose(o)
+	}
+	var clean func()
+	if err == nil {
+		clean, err = ownFolder()
 	}
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "check:", err)
 		os.Exit(2)
 	}
-	if !runAll(ctx, chosen) {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	allPassed := runAll(ctx, chosen)
+	clean()
+	if !allPassed {
 		stop()
 		os.Exit(1)
 	}
+}
+
+// ownFolder is where all that is started here keeps its temporary files: an
+// interrupted Go command leaves its folder, an interrupted test its own.
+func ownFolder() (clean func(), err error) {
+	dir, err := os.MkdirTemp("", "aws-ro-access-check-")
+	if err != nil {
+		return nil, err
+	}
+	return func() { _ = os.RemoveAll(dir) }, os.Setenv("TMPDIR", dir) // a leftover does no harm
 }
 
 // choose returns what was asked for, and sets the environment for it.
