@@ -25,7 +25,7 @@ import (
 )
 
 func main() {
-	check := flag.Bool("check", false, "write nothing, and fail if the committed templates name another zip than this commit builds")
+	check := flag.Bool("check", false, "write nothing, and fail if the templates name another zip than is built")
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	err := given.Parse()

@@ -24,6 +24,10 @@ func checks(root string) []check {
 			run: func(ctx context.Context, _ io.Writer) error { return formatted(ctx, root) },
 		},
 		{
+			name: "the lines of all files", reads: true,
+			run: func(context.Context, io.Writer) error { return lines(root) },
+		},
+		{
 			name: "the templates name the zip that this commit builds",
 			once: "compiles Go's standard library, half a minute",
 			run: func(ctx context.Context, out io.Writer) error {
@@ -46,6 +50,11 @@ func checks(root string) []check {
 			run:  func(ctx context.Context, _ io.Writer) error { return redocly(ctx, scripts) },
 		},
 		{
+			name: "actionlint, on the workflow", reads: true, beside: true,
+			once: "compiles actionlint, some seconds",
+			run:  func(ctx context.Context, _ io.Writer) error { return lintWorkflow(ctx, root) },
+		},
+		{
 			name: "go test -race, the function",
 			once: "compiles it and Go's standard library with the race detector, half a minute",
 			run: func(ctx context.Context, out io.Writer) error {
@@ -53,7 +62,7 @@ func checks(root string) []check {
 			},
 		},
 		{
-			name: "go test -race, its zip as a process, the endpoint, the programs, and a grant's whole life in the emulator",
+			name: "go test -race, its zip as a process, the endpoint, the programs, a grant's whole life in the emulator",
 			once: "compiles AWS's SDK with the race detector, two minutes",
 			run: func(ctx context.Context, out io.Writer) error {
 				// -count=1: the tests read files of the other module, of which Go's cache does not know.

@@ -35,7 +35,8 @@ func fuzzAll(ctx context.Context, root string, each time.Duration, out io.Writer
 			for _, target := range fuzzTarget.FindAllSubmatch(source, -1) {
 				name := string(target[1])
 				_, _ = fmt.Fprintln(out, "  ", name)
-				err := quietly(ctx, filepath.Dir(file), "go", "test", "-run=^$", "-fuzz=^"+name+"$", "-fuzztime="+each.String(), ".")
+				err := quietly(ctx, filepath.Dir(file),
+					"go", "test", "-run=^$", "-fuzz=^"+name+"$", "-fuzztime="+each.String(), ".")
 				if err != nil {
 					return err
 				}

@@ -62,3 +62,10 @@ func redocly(ctx context.Context, scripts string) error {
 	return quietly(ctx, scripts, "env", "REDOCLY_SUPPRESS_UPDATE_NOTICE=true",
 		"npx", "--no-install", "redocly", "lint", "--config", "redocly.yaml", "../template/registration.openapi.yaml")
 }
+
+// lintWorkflow compiles actionlint outside our module, since it needs another
+// version of a YAML package than kin-openapi.
+func lintWorkflow(ctx context.Context, root string) error {
+	return quietly(ctx, root, "env", "GOFLAGS=-trimpath", "CGO_ENABLED=0",
+		"go", "run", "github.com/rhysd/actionlint/cmd/actionlint@v1.7.12", "-shellcheck=", "-pyflakes=")
+}

@@ -29,7 +29,7 @@ func askDatabase(ctx context.Context, root string, out io.Writer) error {
 		if url == "" {
 			url = "https://vuln.go.dev"
 		}
-		return fmt.Errorf("the Go vulnerability database at %s could not be asked, so that nothing is known: %w", url, err)
+		return fmt.Errorf("the vulnerability database at %s could not be asked, so nothing is known: %w", url, err)
 	}
 	return err
 }

@@ -13,7 +13,6 @@
 package commandline
 
 import (
-	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -70,19 +69,16 @@ func setUp(env *testscript.Env, root string) error {
 // checkout copies the repository's files, without its history, into a
 // repository of their own with one commit.
 func checkout(root, dir string) error {
-	listed, err := exec.Command("git", "-C", root, "ls-files", "-z", "--cached", "--others", "--exclude-standard").Output()
+	paths, err := repo.Files(root)
 	if err != nil {
-		return fmt.Errorf("list the repository's files: %w", err)
+		return err
 	}
-	for name := range strings.SplitSeq(strings.TrimSuffix(string(listed), "\x00"), "\x00") {
-		body, err := os.ReadFile(filepath.Join(root, name)) // #nosec G304 -- a file of this checkout
-		if errors.Is(err, os.ErrNotExist) {
-			continue // deleted, and not committed yet
-		}
+	for _, path := range paths {
+		body, err := os.ReadFile(filepath.Join(root, path)) // #nosec G304 -- a file of this checkout
 		if err != nil {
 			return err
 		}
-		copied := filepath.Join(dir, name)
+		copied := filepath.Join(dir, path)
 		if err := os.MkdirAll(filepath.Dir(copied), 0o750); err != nil {
 			return err
 		}

@@ -119,6 +119,21 @@ func (c Commit) Refusals(version string, untagged bool) []string {
 	return reasons
 }
 
+// Files are the paths of what is committed, or would be by `git add -A`.
+func Files(root string) ([]string, error) {
+	listed, err := git(root, "ls-files", "-z", "--cached", "--others", "--exclude-standard", "--deduplicate")
+	if err != nil {
+		return nil, err
+	}
+	var paths []string
+	for path := range strings.SplitSeq(strings.TrimSuffix(string(listed), "\x00"), "\x00") {
+		if _, err := os.Lstat(filepath.Join(root, path)); err == nil { // or it is deleted, and not committed yet
+			paths = append(paths, path)
+		}
+	}
+	return paths, nil
+}
+
 // File is a file as a revision has it.
 func File(root, revision, path string) ([]byte, error) {
 	return git(root, "cat-file", "blob", revision+":"+path)

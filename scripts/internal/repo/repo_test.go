@@ -36,6 +36,9 @@ func TestHeadIsWhatIsCheckedOutAndWhatWasChangedSince(t *testing.T) {
 	if head, err = repo.Head(root); err != nil || !slices.Equal(head.Changed, []string{"a file", "new"}) {
 		t.Errorf("a dirty tree has changed in %q (%v)", head.Changed, err)
 	}
+	if files, err := repo.Files(root); err != nil || len(files) != 2 || !slices.Contains(files, "new") {
+		t.Errorf("the files are %q (%v)", files, err)
+	}
 	if was, err := repo.File(root, "v1.0.0", "a file"); err != nil || string(was) != "one" {
 		t.Errorf("v1.0.0 has %q (%v), want one", was, err)
 	}

@@ -61,7 +61,8 @@ func Install(ctx context.Context, name string, out io.Writer) (python string, er
 	if err := build(ctx, name, aside, requirements, out); err != nil {
 		return "", err
 	}
-	if err := os.WriteFile(filepath.Join(aside, "stamp"), []byte(stamp), 0o600); err != nil { // #nosec G703 -- inside the checkout
+	stampFile := filepath.Join(aside, "stamp")
+	if err := os.WriteFile(stampFile, []byte(stamp), 0o600); err != nil { // #nosec G703 -- inside the checkout
 		return "", fmt.Errorf("finish the installation of %s: %w", name, err)
 	}
 	if err := os.RemoveAll(venv); err != nil {
@@ -121,7 +122,8 @@ func build(ctx context.Context, name, venv, requirements string, out io.Writer) 
 		return fmt.Errorf("python3 could not make a virtual environment: %w: %s", err, LastLine(output))
 	}
 	// Wheels only: nothing that is downloaded runs during the installation.
-	// --require-hashes: and it is what was reviewed. --no-deps: all of it is named. --no-compile: Python does, what it needs.
+	// --require-hashes: and it is what was reviewed. --no-deps: all of it is named.
+	// --no-compile: Python compiles what it needs.
 	pip := child.Command(ctx, filepath.Join(venv, "bin", "python"), "-m", "pip", "install",
 		"--disable-pip-version-check", "--no-input", "--retries", "1", "--timeout", "10",
 		"--only-binary", ":all:", "--require-hashes", "--no-deps", "--no-compile", "-r", requirements)
@@ -145,7 +147,8 @@ func build(ctx context.Context, name, venv, requirements string, out io.Writer) 
 		if ctx.Err() != nil {
 			return fmt.Errorf("install %s: %w", name, ctx.Err())
 		}
-		return fmt.Errorf("pip could not install %s; the first time it needs the network: %s", name, LastLine(stderr.Bytes()))
+		return fmt.Errorf("pip could not install %s; the first time it needs the network: %s",
+			name, LastLine(stderr.Bytes()))
 	}
 	say(out, fmt.Sprintf("  installed in %.0f s", time.Since(started).Seconds()))
 	return nil

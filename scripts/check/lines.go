@@ -1,0 +1,52 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/doitintl/aws-ro-access/scripts/internal/repo"
+)
+
+// lines holds the repository's files to what .editorconfig and .gitattributes
+// say, which editors and git heed only where they are asked to.
+func lines(root string) error {
+	names, err := repo.Files(root)
+	if err != nil {
+		return err
+	}
+	var wrong []error
+	for _, name := range names {
+		body, err := os.ReadFile(filepath.Join(root, name)) // #nosec G304 -- a file of this checkout
+		if err != nil {
+			return err
+		}
+		wrong = append(wrong, wrongLines(name, string(body))...)
+	}
+	return errors.Join(wrong...)
+}
+
+func wrongLines(name, body string) (wrong []error) {
+	at := func(line int, what string) { wrong = append(wrong, fmt.Errorf("%s:%d: %s", name, line, what)) }
+	if strings.ContainsRune(body, 0) || !utf8.ValidString(body) {
+		at(1, "is no text in UTF-8")
+		return wrong
+	}
+	n := 0
+	for line := range strings.Lines(body) {
+		n++
+		text, ended := strings.CutSuffix(line, "\n")
+		switch {
+		case !ended:
+			at(n, "has no line end")
+		case strings.HasSuffix(text, "\r"):
+			at(n, "ends with CR LF")
+		case strings.TrimRight(text, " \t") != text:
+			at(n, "has white space at its end")
+		}
+	}
+	return wrong
+}
