@@ -40,8 +40,56 @@ func compareFunction(ctx context.Context, r *report, client *lambda.Client, s *s
 	r.compare("runtime", fmt.Sprintf("%v on %v, starts %v, no layers", want["Runtime"], want["Architectures"], want["Handler"]), runtimeDiffers(got, want))
 	r.compare("environment", "the variables are those of the template", environmentDiffers(got, want))
 	role := aws.ToString(got.Role)
-	r.compare("role", "it runs as "+registrationRole, unless(role == want["Role"], "it runs as %s, not %s", role, want["Role"]))
+	r.compare("role", "it runs as "+registrationRole,
+		unless(role == want["Role"], "it runs as %s, not %s: it can do what that role can", role, want["Role"]))
+	return compareRetries(ctx, r, client, s, name)
+}
+
+// compareRetries looks at how often, and to whom, Lambda delivers an event.
+func compareRetries(ctx context.Context, r *report, client *lambda.Client, s *stack, name string) error {
+	want, err := s.properties("RegistrationRetries")
+	if err != nil {
+		return err
+	}
+	got, err := client.GetFunctionEventInvokeConfig(ctx, &lambda.GetFunctionEventInvokeConfigInput{
+		FunctionName: &name, Qualifier: aws.String(fmt.Sprint(want["Qualifier"])),
+	})
+	if _, ok := errors.AsType[*types.ResourceNotFoundException](err); ok {
+		r.compare("retries", "", []string{"the rule for lost events is gone: Lambda delivers one twice more, for six hours"})
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("read how the function %s is retried: %w", name, err)
+	}
+	var differences []string
+	tries, age := fmt.Sprint(aws.ToInt32(got.MaximumRetryAttempts)), fmt.Sprint(aws.ToInt32(got.MaximumEventAgeInSeconds))
+	if tries != want["MaximumRetryAttempts"] || age != want["MaximumEventAgeInSeconds"] {
+		differences = append(differences, fmt.Sprintf("a lost event is delivered %s times more, for %s seconds", tries, age))
+	}
+	// What Lambda hands on there is the whole event: the external ID, and the address at which CloudFormation is answered.
+	if to := got.DestinationConfig; to != nil {
+		for _, arn := range []string{destination(to.OnSuccess), failureDestination(to.OnFailure)} {
+			if arn != "" {
+				differences = append(differences, "each event, with the external ID, also goes to "+arn)
+			}
+		}
+	}
+	r.compare("retries", "a lost event is delivered once more, and goes nowhere else", differences)
 	return nil
+}
+
+func destination(to *types.OnSuccess) string {
+	if to == nil {
+		return ""
+	}
+	return aws.ToString(to.Destination)
+}
+
+func failureDestination(to *types.OnFailure) string {
+	if to == nil {
+		return ""
+	}
+	return aws.ToString(to.Destination)
 }
 
 func runtimeDiffers(got *lambda.GetFunctionConfigurationOutput, want map[string]any) []string {

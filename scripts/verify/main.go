@@ -27,17 +27,25 @@ import (
 func main() {
 	name := given.Text("stack", "STACK", "also compare what runs as the stack of this `name`")
 	region := given.Text("region", "REGION", "the stack's `region`; that of the AWS configuration by default")
-	err := given.Parse()
+	if err := given.Parse(); err != nil {
+		fmt.Fprintln(os.Stderr, "verify:", err)
+		os.Exit(2)
+	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	r := &report{out: os.Stdout}
-	if err == nil {
-		err = run(ctx, r, *name, *region)
-	}
-	if err != nil {
+	if err := run(ctx, r, *name, *region); err != nil {
 		r.unseen(err)
 	}
 	stop()
 	os.Exit(r.conclude())
+}
+
+// rights are all that -stack needs in the account, the last three with Notices on.
+var rights = []string{
+	"cloudformation:DescribeStacks", "cloudformation:DescribeStackResources", "cloudformation:GetTemplate",
+	"iam:GetRole", "iam:ListAttachedRolePolicies", "iam:ListRolePolicies", "iam:GetPolicy", "iam:GetPolicyVersion",
+	"lambda:GetFunctionConfiguration", "lambda:GetFunctionEventInvokeConfig",
+	"sns:GetTopicAttributes", "events:DescribeRule", "events:ListTargetsByRule",
 }
 
 func run(ctx context.Context, r *report, name, region string) error {

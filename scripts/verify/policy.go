@@ -75,7 +75,7 @@ func policyDiffers(name string, got, want any) ([]string, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%s of the template: %w", name, err)
 	}
-	has, wants = without(has, wants), without(wants, has)
+	has, wants = unmatched(has, wants), unmatched(wants, has)
 	var differences []string
 	for len(has) > 0 && len(wants) > 0 {
 		n := counterpart(has[0], wants)
@@ -93,8 +93,8 @@ func policyDiffers(name string, got, want any) ([]string, error) {
 	return differences, nil
 }
 
-// without are those of a that have no equal in b, each of which counts once.
-func without(a, b []statement) []statement {
+// unmatched are those of a that have no equal in b, each of which counts once.
+func unmatched(a, b []statement) []statement {
 	b = slices.Clone(b)
 	var rest []statement
 	for _, s := range a {
@@ -141,11 +141,20 @@ func listDiffers(name string, got, wanted []string) []string {
 	case len(got) == 1 && len(wanted) == 1:
 		return []string{fmt.Sprintf("%s is %s, not %s", name, got[0], wanted[0])}
 	case len(gone) == 0:
-		return []string{fmt.Sprintf("%s also has %s", name, strings.Join(more, ", "))}
+		return []string{fmt.Sprintf("%s also has %s", name, some(more))}
 	case len(more) == 0:
-		return []string{fmt.Sprintf("%s lacks %s", name, strings.Join(gone, ", "))}
+		return []string{fmt.Sprintf("%s lacks %s", name, some(gone))}
 	}
-	return []string{fmt.Sprintf("%s has %s, and lacks %s", name, strings.Join(more, ", "), strings.Join(gone, ", "))}
+	return []string{fmt.Sprintf("%s has %s, and lacks %s", name, some(more), some(gone))}
+}
+
+// some are the first of many, for reading.
+func some(values []string) string {
+	const most = 8
+	if len(values) <= most+1 {
+		return strings.Join(values, ", ")
+	}
+	return fmt.Sprintf("%s and %d more", strings.Join(values[:most], ", "), len(values)-most)
 }
 
 // called is a path in words.
@@ -165,7 +174,7 @@ func quoted(path string, values []string) string {
 	if strings.Contains(strings.ToLower(path), "externalid") {
 		return ""
 	}
-	return " (" + strings.Join(values, ", ") + ")"
+	return " (" + some(values) + ")"
 }
 
 func (s statement) title() string {

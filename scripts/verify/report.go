@@ -26,11 +26,11 @@ func (r *report) note(format string, args ...any) {
 func (r *report) compare(what, same string, differences []string) {
 	if len(differences) == 0 {
 		r.same++
-		r.line("  ✓ %-14s %s", what, same)
+		r.line("  ✓ %-21s %s", what, same)
 	}
 	for _, difference := range differences {
 		r.differ++
-		r.line("  ✗ %-14s %s", what, difference)
+		r.line("  ✗ %-21s %s", what, difference)
 	}
 }
 

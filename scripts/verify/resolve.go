@@ -49,6 +49,28 @@ func (s *stack) properties(logicalID string) (map[string]any, error) {
 	return properties, nil
 }
 
+// resources are the logical IDs of a type, as far as this stack has them.
+func (s *stack) resources(kind string) ([]string, error) {
+	var names []string
+	all := at(s.template, "Resources")
+	for i := 0; all != nil && i+1 < len(all.Content); i += 2 {
+		if of := at(all.Content[i+1], "Type"); of == nil || of.Value != kind {
+			continue
+		}
+		if condition := at(all.Content[i+1], "Condition"); condition != nil {
+			met, err := s.holds(condition.Value)
+			if err != nil {
+				return nil, err
+			}
+			if !met {
+				continue
+			}
+		}
+		names = append(names, all.Content[i].Value)
+	}
+	return names, nil
+}
+
 func at(node *yaml.Node, path ...string) *yaml.Node {
 	for _, key := range path {
 		if node == nil || node.Kind != yaml.MappingNode {
@@ -184,6 +206,8 @@ func (s *stack) attribute(name string) (any, error) {
 		case "AWS::IAM::Role":
 			path, err := s.resolve(at(s.template, "Resources", logicalID, "Properties", "Path"))
 			return fmt.Sprintf("arn:%s:iam::%s:role%v%s", s.partition, s.account, path, physical), err
+		case "AWS::Events::Rule":
+			return fmt.Sprintf("arn:%s:events:%s:%s:rule/%s", s.partition, s.region, s.account, physical), nil
 		case "AWS::Logs::LogGroup":
 			return fmt.Sprintf("arn:%s:logs:%s:%s:log-group:%s:*", s.partition, s.region, s.account, physical), nil
 		}

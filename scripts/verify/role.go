@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"maps"
 	"slices"
 	"strings"
 
@@ -22,8 +21,8 @@ const (
 // role is what decides what a role may do and who may assume it.
 type role struct {
 	trust      any
-	attached   []string       // ARNs, sorted
-	inline     map[string]any // documents by name
+	attached   []string // ARNs, sorted
+	inline     []string // names; the template has none
 	boundary   string
 	maxSession string // seconds
 }
@@ -49,17 +48,42 @@ func compareRole(ctx context.Context, r *report, client *iam.Client, s *stack, l
 	if got.maxSession != want.maxSession {
 		trust = append(trust, fmt.Sprintf("sessions last up to %s seconds, not %s", got.maxSession, want.maxSession))
 	}
-	inline, err := inlineDiffers(got.inline, want.inline)
-	if err != nil {
-		return err
+	var inline []string
+	for _, policy := range got.inline {
+		inline = append(inline, "the inline policy "+policy+" was added to the role: "+addedTo[logicalID])
 	}
 	r.title("%s, the role %s", logicalID, name)
 	r.compare("trust", "who may assume it, and how, is what the template says", trust)
-	r.compare("attached", "the policies attached to it are those of the template: "+list(want.attached), attachedDiffers(got.attached, want.attached))
-	r.compare("inline", "its inline policies are those of the template: "+list(slices.Sorted(maps.Keys(want.inline))), inline)
-	r.compare("boundary", "its permissions boundary is that of the template: "+orNone(want.boundary),
-		unless(got.boundary == want.boundary, "its permissions boundary is %s, not %s", orNone(got.boundary), orNone(want.boundary)))
+	r.compare("attached", "the policies attached to it are those of the template: "+s.calledAll(want.attached),
+		s.attachedDiffers(logicalID, got.attached, want.attached))
+	r.compare("inline", "it has no inline policies, like the template's", inline)
+	r.compare("boundary", "its permissions boundary is that of the template: "+s.calledAll([]string{want.boundary}),
+		unless(got.boundary == want.boundary, "its permissions boundary is %s, not %s: %s",
+			orNone(got.boundary), orNone(want.boundary), otherBoundary[logicalID]))
 	return nil
+}
+
+// What a difference means for whoever reads of it, by role.
+var (
+	addedTo = map[string]string{
+		supportRole: "DoiT can do there what it allows, as far as the role's boundary allows the same " +
+			"and the limits do not deny it",
+		registrationRole: "the function can do what it allows",
+	}
+	otherBoundary = map[string]string{
+		supportRole:      "what else is attached to the role, now or later, counts as far as that boundary lets it",
+		registrationRole: "what the function can do is bounded by something else than you asked for",
+	}
+)
+
+// What it means that a policy is not attached, is gone, or says something else.
+var without = map[string]string{
+	"SecurityAudit":         "the role reads less than it should, or nothing",
+	"SupportLimits":         "secrets, people and content in SecurityAudit are not all denied",
+	"ResourcePolicyLimits":  "policies of your own buckets, topics, keys and the like may let the role in",
+	"AccessDismissed":       "a dismissal does not end everything",
+	"AccessExpired":         "a session that is open at AccessExpires does not end then",
+	"RegistrationLogAccess": "the function may do more than write its log, or not even that",
 }
 
 func (s *stack) wantedRole(logicalID string) (role, error) {
@@ -67,7 +91,10 @@ func (s *stack) wantedRole(logicalID string) (role, error) {
 	if err != nil {
 		return role{}, err
 	}
-	want := role{trust: properties["AssumeRolePolicyDocument"], inline: map[string]any{}, maxSession: "3600"} // AWS's default
+	if _, ok := properties["Policies"]; ok {
+		return role{}, fmt.Errorf("%s in the template has inline policies, which are not known here", logicalID)
+	}
+	want := role{trust: properties["AssumeRolePolicyDocument"], maxSession: "3600"} // AWS's default
 	if given, ok := properties["MaxSessionDuration"]; ok {
 		want.maxSession = fmt.Sprint(given)
 	}
@@ -79,14 +106,6 @@ func (s *stack) wantedRole(logicalID string) (role, error) {
 		want.attached = append(want.attached, fmt.Sprint(policy))
 	}
 	slices.Sort(want.attached)
-	inline, _ := properties["Policies"].([]any)
-	for _, item := range inline {
-		policy, ok := item.(map[string]any)
-		if !ok {
-			return role{}, fmt.Errorf("a policy of %s in the template is no mapping", logicalID)
-		}
-		want.inline[fmt.Sprint(policy["PolicyName"])] = policy["PolicyDocument"]
-	}
 	return want, nil
 }
 
@@ -95,7 +114,7 @@ func readRole(ctx context.Context, client *iam.Client, name string) (role, error
 	if err != nil {
 		return role{}, fmt.Errorf("read the role %s: %w", name, err)
 	}
-	got := role{inline: map[string]any{}, maxSession: fmt.Sprint(aws.ToInt32(found.Role.MaxSessionDuration))}
+	got := role{maxSession: fmt.Sprint(aws.ToInt32(found.Role.MaxSessionDuration))}
 	if boundary := found.Role.PermissionsBoundary; boundary != nil {
 		got.boundary = aws.ToString(boundary.PermissionsBoundaryArn)
 	}
@@ -119,75 +138,92 @@ func readRole(ctx context.Context, client *iam.Client, name string) (role, error
 		if err != nil {
 			return role{}, fmt.Errorf("list the inline policies of the role %s: %w", name, err)
 		}
-		for _, policy := range page.PolicyNames {
-			if got.inline[policy], err = readInline(ctx, client, name, policy); err != nil {
-				return role{}, err
-			}
-		}
+		got.inline = append(got.inline, page.PolicyNames...)
 	}
 	return got, nil
 }
 
-func readInline(ctx context.Context, client *iam.Client, role, policy string) (any, error) {
-	found, err := client.GetRolePolicy(ctx, &iam.GetRolePolicyInput{RoleName: &role, PolicyName: &policy})
-	if err != nil {
-		return nil, fmt.Errorf("read the inline policy %s of the role %s: %w", policy, role, err)
-	}
-	return decoded(aws.ToString(found.PolicyDocument))
-}
-
-func attachedDiffers(got, want []string) []string {
+func (s *stack) attachedDiffers(logicalID string, got, want []string) []string {
 	var differences []string
 	for _, policy := range got {
 		if !slices.Contains(want, policy) {
-			differences = append(differences, policyName(policy)+" is attached to the role ("+policy+")")
+			differences = append(differences, fmt.Sprintf("%s is attached to the role (%s): %s",
+				s.called(policy), policy, addedTo[logicalID]))
 		}
 	}
 	for _, policy := range want {
 		if !slices.Contains(got, policy) {
-			differences = append(differences, policyName(policy)+" is not attached to the role")
+			differences = append(differences, fmt.Sprintf("%s is not attached to the role: %s",
+				s.called(policy), without[s.called(policy)]))
 		}
 	}
 	return differences
 }
 
-func inlineDiffers(got, want map[string]any) ([]string, error) {
-	var differences []string
-	for _, name := range slices.Sorted(maps.Keys(got)) {
-		if _, ok := want[name]; !ok {
-			differences = append(differences, "the inline policy "+name+" was added to the role")
-		}
+// comparePolicies looks at the stack's own managed policies: what the roles are
+// denied stands in them.
+func comparePolicies(ctx context.Context, r *report, client *iam.Client, s *stack) error {
+	r.title("The stack's own policies")
+	policies, err := s.resources("AWS::IAM::ManagedPolicy")
+	if err != nil {
+		return err
 	}
-	for _, name := range slices.Sorted(maps.Keys(want)) {
-		document, ok := got[name]
-		if !ok {
-			differences = append(differences, gone(name, want[name]))
+	for _, logicalID := range policies {
+		properties, err := s.properties(logicalID)
+		if err != nil {
+			return err
+		}
+		arn := s.physical[logicalID]
+		document, err := readPolicy(ctx, client, arn)
+		if _, ok := errors.AsType[*types.NoSuchEntityException](err); ok || arn == "" {
+			r.compare(logicalID, "", []string{"it is gone: " + without[logicalID]})
 			continue
 		}
-		more, err := policyDiffers("the inline policy "+name, document, want[name])
 		if err != nil {
-			return nil, err
+			return err
 		}
-		differences = append(differences, more...)
+		differences, err := policyDiffers("it", document, properties["PolicyDocument"])
+		if err != nil {
+			return err
+		}
+		r.compare(logicalID, "says what the template says", differences)
+		if len(differences) > 0 {
+			r.note("So %s.", without[logicalID])
+		}
 	}
-	return differences, nil
+	return nil
 }
 
-func gone(name string, document any) string {
-	all, err := statements(document)
-	denies := func(s statement) bool { return slices.Equal(s["Effect"], []string{"Deny"}) }
-	if err == nil && !slices.ContainsFunc(all, func(s statement) bool { return !denies(s) }) {
-		return "the inline denials are gone (" + name + ")"
+// readPolicy reads the version that counts, the default one.
+func readPolicy(ctx context.Context, client *iam.Client, arn string) (any, error) {
+	policy, err := client.GetPolicy(ctx, &iam.GetPolicyInput{PolicyArn: &arn})
+	if err != nil {
+		return nil, fmt.Errorf("read the policy %s: %w", arn, err)
 	}
-	return "the inline policy " + name + " is gone"
+	version, err := client.GetPolicyVersion(ctx, &iam.GetPolicyVersionInput{
+		PolicyArn: &arn, VersionId: policy.Policy.DefaultVersionId,
+	})
+	if err != nil {
+		return nil, fmt.Errorf("read the policy %s: %w", arn, err)
+	}
+	return decoded(aws.ToString(version.PolicyVersion.Document))
 }
 
-func policyName(arn string) string { return arn[strings.LastIndex(arn, "/")+1:] }
+// called is a policy's logical ID where it is the stack's own, and its name
+// otherwise.
+func (s *stack) called(arn string) string {
+	for logicalID, physical := range s.physical {
+		if physical == arn {
+			return logicalID
+		}
+	}
+	return arn[strings.LastIndex(arn, "/")+1:]
+}
 
-func list(names []string) string {
+func (s *stack) calledAll(arns []string) string {
 	var short []string
-	for _, name := range names {
-		short = append(short, policyName(name))
+	for _, arn := range arns {
+		short = append(short, s.called(arn))
 	}
 	return orNone(strings.Join(short, ", "))
 }

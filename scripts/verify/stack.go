@@ -50,9 +50,11 @@ func running(ctx context.Context, r *report, as aws.Config, name string, release
 	// What cannot be seen of one does not keep the others from being looked at.
 	roles, functions := iam.NewFromConfig(as), lambda.NewFromConfig(as)
 	for _, look := range []func() error{
+		func() error { return compareRole(ctx, r, roles, s, supportRole) },
+		func() error { return comparePolicies(ctx, r, roles, s) },
 		func() error { return compareFunction(ctx, r, functions, s) },
 		func() error { return compareRole(ctx, r, roles, s, registrationRole) },
-		func() error { return compareRole(ctx, r, roles, s, supportRole) },
+		func() error { return compareNotices(ctx, r, as, s) },
 	} {
 		if err := look(); err != nil {
 			r.unseen(err)
@@ -122,7 +124,7 @@ func templateDiffers(got, want []byte, version string) []string {
 // parameterList leaves the external ID out, which is never printed.
 func (s *stack) parameterList() string {
 	var list []string
-	for _, name := range []string{"TicketId", "Access", "AccessExpires", "PermissionsBoundary", "RegistrationEndpoint"} {
+	for _, name := range []string{"TicketId", "Access", "AccessExpires", "Notices", "PermissionsBoundary", "AccountId", "RegistrationEndpoint"} {
 		if value := s.parameters[name]; value != "" {
 			list = append(list, name+"="+value)
 		}

@@ -6,10 +6,12 @@ import (
 	"context"
 	"encoding/pem"
 	"errors"
+	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -17,9 +19,12 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/cloudformation"
 	"github.com/aws/aws-sdk-go-v2/service/cloudformation/types"
+	"github.com/aws/aws-sdk-go-v2/service/eventbridge"
+	eventtypes "github.com/aws/aws-sdk-go-v2/service/eventbridge/types"
 	"github.com/aws/aws-sdk-go-v2/service/iam"
 	"github.com/aws/aws-sdk-go-v2/service/lambda"
 	lambdatypes "github.com/aws/aws-sdk-go-v2/service/lambda/types"
+	"github.com/aws/aws-sdk-go-v2/service/sns"
 
 	"github.com/doitintl/aws-ro-access/scripts/internal/code"
 	"github.com/doitintl/aws-ro-access/scripts/internal/localcloud"
@@ -87,7 +92,8 @@ func (a account) parameters(given map[string]string) []types.Parameter {
 	return list
 }
 
-// launch creates a stack and returns its resources' names.
+// launch creates a stack and returns its resources' names. The emulator's
+// CloudFormation leaves the boundaries away, so the test sets them.
 func (a account) launch(t *testing.T, name string, given map[string]string) map[string]string {
 	t.Helper()
 	client := cloudformation.NewFromConfig(a.as)
@@ -97,19 +103,36 @@ func (a account) launch(t *testing.T, name string, given map[string]string) map[
 	}); err != nil {
 		t.Fatal(err)
 	}
-	err := cloudformation.NewStackCreateCompleteWaiter(client, quickly).Wait(t.Context(), &cloudformation.DescribeStacksInput{StackName: &name}, time.Minute)
-	if err != nil {
+	created := cloudformation.NewStackCreateCompleteWaiter(client)
+	asked := &cloudformation.DescribeStacksInput{StackName: &name}
+	if err := created.Wait(t.Context(), asked, time.Minute, func(o *cloudformation.StackCreateCompleteWaiterOptions) {
+		o.MinDelay, o.MaxDelay = 50*time.Millisecond, 200*time.Millisecond
+	}); err != nil {
 		t.Fatalf("launch %s: %v", name, err)
 	}
 	s, err := readStack(t.Context(), client, name)
 	if err != nil {
 		t.Fatal(err)
 	}
+	boundary := given["PermissionsBoundary"]
+	if boundary != "" {
+		if err := a.bind(t.Context(), s.physical[registrationRole], boundary); err != nil {
+			t.Fatal(err)
+		}
+	} else {
+		boundary = securityAudit
+	}
+	if err := a.bind(t.Context(), s.physical[supportRole], boundary); err != nil {
+		t.Fatal(err)
+	}
 	return s.physical
 }
 
-func quickly(o *cloudformation.StackCreateCompleteWaiterOptions) {
-	o.MinDelay, o.MaxDelay = 50*time.Millisecond, 200*time.Millisecond
+func (a account) bind(ctx context.Context, role, boundary string) error {
+	_, err := iam.NewFromConfig(a.as).PutRolePermissionsBoundary(ctx, &iam.PutRolePermissionsBoundaryInput{
+		RoleName: &role, PermissionsBoundary: &boundary,
+	})
+	return err
 }
 
 // verify is the command, with the template of its own version at hand.
@@ -129,145 +152,342 @@ func (a account) verify(ctx context.Context, as aws.Config, name string) (status
 	return status, out.String()
 }
 
+// tampering changes something behind the stack's back. It is given the stack's
+// resources by logical ID.
+type tampering func(ctx context.Context, resources map[string]string) error
+
+func (a account) attach(role, policy string) tampering {
+	return func(ctx context.Context, resources map[string]string) error {
+		_, err := iam.NewFromConfig(a.as).AttachRolePolicy(ctx, &iam.AttachRolePolicyInput{
+			RoleName: aws.String(resources[role]), PolicyArn: &policy,
+		})
+		return err
+	}
+}
+
+// detach takes one of the stack's own policies off a role, or one of AWS's.
+func (a account) detach(role, policy string) tampering {
+	return func(ctx context.Context, resources map[string]string) error {
+		arn := policy
+		if own, ok := resources[policy]; ok {
+			arn = own
+		}
+		_, err := iam.NewFromConfig(a.as).DetachRolePolicy(ctx, &iam.DetachRolePolicyInput{
+			RoleName: aws.String(resources[role]), PolicyArn: &arn,
+		})
+		return err
+	}
+}
+
+func (a account) inline(role string) tampering {
+	return func(ctx context.Context, resources map[string]string) error {
+		_, err := iam.NewFromConfig(a.as).PutRolePolicy(ctx, &iam.PutRolePolicyInput{
+			RoleName: aws.String(resources[role]), PolicyName: aws.String("more"), PolicyDocument: aws.String(everything),
+		})
+		return err
+	}
+}
+
+// rewrite gives one of the stack's own policies a new default version.
+func (a account) rewrite(policy, document string) tampering {
+	return func(ctx context.Context, resources map[string]string) error {
+		_, err := iam.NewFromConfig(a.as).CreatePolicyVersion(ctx, &iam.CreatePolicyVersionInput{
+			PolicyArn: aws.String(resources[policy]), PolicyDocument: &document, SetAsDefault: true,
+		})
+		return err
+	}
+}
+
+func (a account) remove(role, policy string) tampering {
+	return func(ctx context.Context, resources map[string]string) error {
+		_, err := iam.NewFromConfig(a.as).DeletePolicy(ctx, &iam.DeletePolicyInput{PolicyArn: aws.String(resources[policy])})
+		return errors.Join(err, ctx.Err())
+	}
+}
+
+func (a account) trust(statements string) tampering {
+	return func(ctx context.Context, resources map[string]string) error {
+		_, err := iam.NewFromConfig(a.as).UpdateAssumeRolePolicy(ctx, &iam.UpdateAssumeRolePolicyInput{
+			RoleName:       aws.String(resources[supportRole]),
+			PolicyDocument: aws.String(`{"Version":"2012-10-17","Statement":` + statements + `}`),
+		})
+		return err
+	}
+}
+
+func (a account) sessions(seconds int32) tampering {
+	return func(ctx context.Context, resources map[string]string) error {
+		_, err := iam.NewFromConfig(a.as).UpdateRole(ctx, &iam.UpdateRoleInput{
+			RoleName: aws.String(resources[supportRole]), MaxSessionDuration: &seconds,
+		})
+		return err
+	}
+}
+
+func (a account) bound(role, boundary string) tampering {
+	return func(ctx context.Context, resources map[string]string) error {
+		if boundary != "" {
+			return a.bind(ctx, resources[role], boundary)
+		}
+		_, err := iam.NewFromConfig(a.as).DeleteRolePermissionsBoundary(ctx, &iam.DeleteRolePermissionsBoundaryInput{
+			RoleName: aws.String(resources[role]),
+		})
+		return err
+	}
+}
+
+func (a account) configure(change lambda.UpdateFunctionConfigurationInput) tampering {
+	return func(ctx context.Context, resources map[string]string) error {
+		change.FunctionName = aws.String(resources[registrationFunction])
+		_, err := lambda.NewFromConfig(a.as).UpdateFunctionConfiguration(ctx, &change)
+		return err
+	}
+}
+
+func (a account) code(ctx context.Context, resources map[string]string) error {
+	_, err := lambda.NewFromConfig(a.as).UpdateFunctionCode(ctx, &lambda.UpdateFunctionCodeInput{
+		FunctionName: aws.String(resources[registrationFunction]), ZipFile: otherCode,
+	})
+	return err
+}
+
+func (a account) layer(ctx context.Context, resources map[string]string) error {
+	layer, err := lambda.NewFromConfig(a.as).PublishLayerVersion(ctx, &lambda.PublishLayerVersionInput{
+		LayerName: aws.String("preload"), Content: &lambdatypes.LayerVersionContentInput{ZipFile: otherCode},
+	})
+	if err != nil {
+		return err
+	}
+	return a.configure(lambda.UpdateFunctionConfigurationInput{
+		Layers: []string{aws.ToString(layer.LayerVersionArn)},
+	})(ctx, resources)
+}
+
+func (a account) noFunction(ctx context.Context, resources map[string]string) error {
+	_, err := lambda.NewFromConfig(a.as).DeleteFunction(ctx, &lambda.DeleteFunctionInput{
+		FunctionName: aws.String(resources[registrationFunction]),
+	})
+	return err
+}
+
+func (a account) forward(ctx context.Context, resources map[string]string) error {
+	_, err := lambda.NewFromConfig(a.as).PutFunctionEventInvokeConfig(ctx, &lambda.PutFunctionEventInvokeConfigInput{
+		FunctionName: aws.String(resources[registrationFunction]), Qualifier: aws.String("$LATEST"),
+		MaximumRetryAttempts: aws.Int32(2), MaximumEventAgeInSeconds: aws.Int32(600),
+		DestinationConfig: &lambdatypes.DestinationConfig{
+			OnSuccess: &lambdatypes.OnSuccess{Destination: aws.String("arn:aws:sqs:" + region + ":" + customer + ":elsewhere")},
+		},
+	})
+	return err
+}
+
+func (a account) noRetries(ctx context.Context, resources map[string]string) error {
+	_, err := lambda.NewFromConfig(a.as).DeleteFunctionEventInvokeConfig(ctx, &lambda.DeleteFunctionEventInvokeConfigInput{
+		FunctionName: aws.String(resources[registrationFunction]), Qualifier: aws.String("$LATEST"),
+	})
+	return err
+}
+
+// changed is the stack with a template that differs in one place.
+func (a account) changed(stack, old, changed string, given map[string]string) tampering {
+	return func(ctx context.Context, _ map[string]string) error {
+		client := cloudformation.NewFromConfig(a.as)
+		body := strings.Replace(string(a.template.Body), old, changed, 1)
+		if _, err := client.UpdateStack(ctx, &cloudformation.UpdateStackInput{
+			StackName: &stack, TemplateBody: &body, Parameters: a.parameters(given),
+			Capabilities: []types.Capability{types.CapabilityCapabilityIam},
+		}); err != nil {
+			return err
+		}
+		updated := cloudformation.NewStackUpdateCompleteWaiter(client)
+		asked := &cloudformation.DescribeStacksInput{StackName: &stack}
+		return updated.Wait(ctx, asked, time.Minute, func(o *cloudformation.StackUpdateCompleteWaiterOptions) {
+			o.MinDelay, o.MaxDelay = 50*time.Millisecond, 200*time.Millisecond
+		})
+	}
+}
+
+func (a account) openTopic(ctx context.Context, resources map[string]string) error {
+	topic := resources["AccessNotices"]
+	client := sns.NewFromConfig(a.as)
+	if _, err := client.Subscribe(ctx, &sns.SubscribeInput{
+		TopicArn: &topic, Protocol: aws.String("email"), Endpoint: aws.String("somebody@example.com"),
+	}); err != nil {
+		return err
+	}
+	_, err := client.AddPermission(ctx, &sns.AddPermissionInput{
+		TopicArn: &topic, Label: aws.String("More"), ActionName: []string{"Publish"}, AWSAccountId: []string{"999999999999"},
+	})
+	return err
+}
+
+func (a account) turnRule(ctx context.Context, resources map[string]string) error {
+	name := resources["AccessNoticesRule"]
+	client := eventbridge.NewFromConfig(a.as)
+	if _, err := client.PutRule(ctx, &eventbridge.PutRuleInput{
+		Name: &name, EventPattern: aws.String(`{"source":["aws.sts"]}`), State: eventtypes.RuleStateDisabled,
+	}); err != nil {
+		return err
+	}
+	_, err := client.PutTargets(ctx, &eventbridge.PutTargetsInput{Rule: &name, Targets: []eventtypes.Target{{
+		Id: aws.String("more"), Arn: aws.String("arn:aws:sqs:" + region + ":" + customer + ":elsewhere"),
+	}}})
+	return err
+}
+
+const (
+	securityAudit = "arn:aws:iam::aws:policy/SecurityAudit"
+	administrator = "arn:aws:iam::aws:policy/AdministratorAccess"
+	boundary      = "arn:aws:iam::" + customer + ":policy/Boundary"
+	everything    = `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"*","Resource":"*"}]}`
+	opened        = `"Principal":{"AWS":"arn:aws:iam::462932234033:root"},"Action":"sts:AssumeRole"`
+)
+
 func TestStack(t *testing.T) {
 	t.Parallel()
 	a := newAccount(t)
-	roles := iam.NewFromConfig(a.as)
-	functions := lambda.NewFromConfig(a.as)
-	if _, err := roles.CreatePolicy(t.Context(), &iam.CreatePolicyInput{
-		PolicyName: aws.String("Boundary"), PolicyDocument: aws.String(`{"Version":"2012-10-17","Statement":{"Effect":"Allow","Action":"*","Resource":"*"}}`),
+	if _, err := iam.NewFromConfig(a.as).CreatePolicy(t.Context(), &iam.CreatePolicyInput{
+		PolicyName: aws.String("Boundary"), PolicyDocument: aws.String(everything),
 	}); err != nil {
 		t.Fatal(err)
 	}
-
-	boundary := "arn:aws:iam::" + customer + ":policy/Boundary"
 	bounded := map[string]string{"PermissionsBoundary": boundary, "ExternalId": externalID}
-	bind := func(ctx context.Context, role string) error {
-		_, err := roles.PutRolePermissionsBoundary(ctx, &iam.PutRolePermissionsBoundaryInput{RoleName: &role, PermissionsBoundary: &boundary})
-		return err
-	}
 	usual := map[string]string{"TicketId": "12345", "AccessExpires": "2099-12-31T00:00:00Z"}
-	trust := func(statement string) func(context.Context, map[string]string) error {
-		return func(ctx context.Context, resources map[string]string) error {
-			_, err := roles.UpdateAssumeRolePolicy(ctx, &iam.UpdateAssumeRolePolicyInput{
-				RoleName: aws.String(resources[supportRole]), PolicyDocument: aws.String(`{"Version":"2012-10-17","Statement":` + statement + `}`),
-			})
-			return err
-		}
+	given := map[string]string{"ExternalId": externalID}
+	dismissed := map[string]string{
+		"Access": "dismissed", "AccessExpires": "2099-12-31T00:00:00Z", "ExternalId": externalID,
 	}
-	attach := func(role, policy string) func(context.Context, map[string]string) error {
-		return func(ctx context.Context, resources map[string]string) error {
-			_, err := roles.AttachRolePolicy(ctx, &iam.AttachRolePolicyInput{RoleName: aws.String(resources[role]), PolicyArn: &policy})
-			return err
-		}
-	}
-	inline := func(role, policy, document string) func(context.Context, map[string]string) error {
-		return func(ctx context.Context, resources map[string]string) error {
-			_, err := roles.PutRolePolicy(ctx, &iam.PutRolePolicyInput{RoleName: aws.String(resources[role]), PolicyName: &policy, PolicyDocument: &document})
-			return err
-		}
-	}
-	configure := func(change lambda.UpdateFunctionConfigurationInput) func(context.Context, map[string]string) error {
-		return func(ctx context.Context, resources map[string]string) error {
-			change.FunctionName = aws.String(resources[registrationFunction])
-			_, err := functions.UpdateFunctionConfiguration(ctx, &change)
-			return err
-		}
-	}
-
-	const (
-		everything = `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"*","Resource":"*"}]}`
-		opened     = `"Principal":{"AWS":"arn:aws:iam::462932234033:root"},"Action":"sts:AssumeRole"`
-	)
+	told := map[string]string{"Notices": "on"}
 	for _, c := range []struct {
 		name   string
 		given  map[string]string
-		tamper func(context.Context, map[string]string) error
-		says   []string // where it differs
+		tamper tampering
+		says   []string // where it differs, and what that means
+		notes  string
 	}{
 		{name: "clean", given: usual},
 		{name: "clean-defaults"},
-		{name: "clean-dismissed", given: map[string]string{"Access": "dismissed", "AccessExpires": "2099-12-31T00:00:00Z", "ExternalId": externalID}},
-		// The emulator's CloudFormation leaves the boundary away, so the test sets it.
-		{name: "clean-boundary", given: bounded, tamper: func(ctx context.Context, resources map[string]string) error {
-			return errors.Join(bind(ctx, resources[supportRole]), bind(ctx, resources[registrationRole]))
-		}},
+		{name: "clean-dismissed", given: dismissed},
+		{name: "clean-boundary", given: bounded},
+		{name: "clean-notices", given: told, notes: "It tells 0 subscribers, and 0 that have not confirmed yet."},
 
-		{"attached", usual, attach(supportRole, "arn:aws:iam::aws:policy/AdministratorAccess"), []string{"AdministratorAccess is attached to the role"}},
-		{"detached", usual, func(ctx context.Context, resources map[string]string) error {
-			_, err := roles.DetachRolePolicy(ctx, &iam.DetachRolePolicyInput{RoleName: aws.String(resources[supportRole]), PolicyArn: aws.String("arn:aws:iam::aws:policy/SecurityAudit")})
-			return err
-		}, []string{"SecurityAudit is not attached to the role"}},
-		{"denials-gone", usual, func(ctx context.Context, resources map[string]string) error {
-			_, err := roles.DeleteRolePolicy(ctx, &iam.DeleteRolePolicyInput{RoleName: aws.String(resources[supportRole]), PolicyName: aws.String("never-secrets-nor-data")})
-			return err
-		}, []string{"the inline denials are gone"}},
-		{"denials-emptied", usual, inline(supportRole, "never-secrets-nor-data", `{"Version":"2012-10-17","Statement":[{"Sid":"DataThatResourcePoliciesCouldOpen","Effect":"Deny","Resource":"*","Action":["kms:Decrypt"]}]}`),
-			[]string{"DataThatResourcePoliciesCouldOpen: Action lacks", "s3:GetObject", "has lost a statement", "SecretsAndDataInSecurityAudit"}},
-		{"inline-added", usual, inline(supportRole, "more", everything), []string{"the inline policy more was added to the role"}},
-		{"trust-stranger", usual, trust(`[{"Effect":"Allow","Principal":{"AWS":"arn:aws:iam::999999999999:root"},"Action":"sts:AssumeRole"}]`),
-			[]string{
+		{name: "attached", given: usual, tamper: a.attach(supportRole, administrator), says: []string{
+			"AdministratorAccess is attached to the role (" + administrator + "): DoiT can do there what it allows, as far as",
+		}},
+		{name: "detached", given: usual, tamper: a.detach(supportRole, securityAudit), says: []string{
+			"SecurityAudit is not attached to the role: the role reads less than it should, or nothing",
+		}},
+		{name: "limit-detached", given: usual, tamper: a.detach(supportRole, "SupportLimits"), says: []string{
+			"SupportLimits is not attached to the role: secrets, people and content in SecurityAudit are not all denied",
+		}},
+		{name: "end-detached", given: dismissed, tamper: a.detach(supportRole, "AccessDismissed"), says: []string{
+			"AccessDismissed is not attached to the role: a dismissal does not end everything",
+		}},
+		{name: "limit-gone", given: usual, tamper: func(ctx context.Context, resources map[string]string) error {
+			return errors.Join(a.detach(supportRole, "ResourcePolicyLimits")(ctx, resources),
+				a.remove(supportRole, "ResourcePolicyLimits")(ctx, resources))
+		}, says: []string{
+			"ResourcePolicyLimits is not attached to the role: policies of your own buckets, topics, keys and the like",
+			"ResourcePolicyLimits  it is gone",
+		}},
+		{name: "limit-emptied", given: usual, tamper: a.rewrite("SupportLimits", `{"Version":"2012-10-17","Statement":[`+
+			`{"Sid":"SecretsAndDataInSecurityAudit","Effect":"Deny","Resource":"*","Action":["codepipeline:GetJobDetails"]}]}`),
+			says: []string{
+				"SupportLimits         it, SecretsAndDataInSecurityAudit: Action lacks", "appsync:ListApiKeys", " more",
+				"it has lost a statement: ", "OtherRoles", "So secrets, people and content in SecurityAudit are not all denied.",
+			}},
+		{name: "limit-opened", given: usual, tamper: a.rewrite("ResourcePolicyLimits", everything), says: []string{
+			"Effect is Allow, not Deny", "Sid is gone", "NotAction is gone", "Action was added (*)", "Resource has *, and lacks",
+			"So policies of your own buckets, topics, keys and the like may let the role in.",
+		}},
+		{name: "end-moved", given: usual, tamper: a.rewrite("AccessExpired", `{"Version":"2012-10-17","Statement":[{"Sid":"Ended",`+
+			`"Effect":"Deny","Action":"*","Resource":"*","Condition":{"DateGreaterThanEquals":{"aws:CurrentTime":"2199-01-01T00:00:00Z"}}}]}`),
+			says: []string{"aws:CurrentTime (DateGreaterThanEquals) is 2199-01-01T00:00:00Z, not 2099-12-31T00:00:00Z", "So a session that is"}},
+		{name: "inline-added", given: usual, tamper: a.inline(supportRole), says: []string{
+			"the inline policy more was added to the role: DoiT can do there what it allows",
+		}},
+		{name: "trust-stranger", given: usual,
+			tamper: a.trust(`[{"Effect":"Allow","Principal":{"AWS":"arn:aws:iam::999999999999:root"},"Action":"sts:AssumeRole"}]`),
+			says: []string{
 				"the trust policy: the principal is arn:aws:iam::999999999999:root, not arn:aws:iam::462932234033:root",
 				"the condition sts:ExternalId (StringEquals) is gone", "the condition aws:PrincipalType (StringEquals) is gone",
-				"the condition sts:RoleSessionName (StringLike) is gone (12345-*)", "the condition aws:CurrentTime (DateLessThan) is gone",
+				"the condition sts:RoleSessionName (StringLike) is gone (12345-*)",
+				"the condition aws:CurrentTime (DateLessThan) is gone",
 			}},
-		{"trust-external-id", map[string]string{"ExternalId": externalID},
-			trust(`{"Effect":"Allow",` + opened + `,"Condition":{"StringEquals":{"sts:ExternalId":"another-external-id","aws:PrincipalType":"AssumedRole"}}}`),
-			[]string{"another external ID than the stack's opens the role"}},
-		{"trust-one-more", map[string]string{"ExternalId": externalID}, trust(`[{"Effect":"Allow",` + opened + `,"Condition":{"StringEquals":{"sts:ExternalId":"` + externalID +
-			`","aws:PrincipalType":["AssumedRole"]}}},{"Effect":"Allow","Principal":{"AWS":"*"},"Action":"sts:AssumeRole","Condition":{"StringEquals":{"sts:ExternalId":"` + externalID + `"}}}]`),
-			[]string{"the trust policy has one more statement", "Principal AWS (*)"}},
-		{"sessions", usual, func(ctx context.Context, resources map[string]string) error {
-			_, err := roles.UpdateRole(ctx, &iam.UpdateRoleInput{RoleName: aws.String(resources[supportRole]), MaxSessionDuration: aws.Int32(43200)})
-			return err
-		}, []string{"sessions last up to 43200 seconds, not 3600"}},
-		{"boundary-gone", bounded, func(ctx context.Context, resources map[string]string) error {
-			return bind(ctx, resources[registrationRole])
-		}, []string{"its permissions boundary is none, not " + boundary}},
+		{name: "trust-external-id", given: given,
+			tamper: a.trust(`{"Effect":"Allow",` + opened + `,"Condition":{"StringEquals":{` +
+				`"sts:ExternalId":"another-external-id","aws:PrincipalType":"AssumedRole"}}}`),
+			says: []string{"another external ID than the stack's opens the role"}},
+		{name: "trust-one-more", given: given,
+			tamper: a.trust(`[{"Effect":"Allow",` + opened + `,"Condition":{"StringEquals":{` +
+				`"sts:ExternalId":"` + externalID + `","aws:PrincipalType":["AssumedRole"]}}},` +
+				`{"Effect":"Allow","Principal":{"AWS":"*"},"Action":"sts:AssumeRole",` +
+				`"Condition":{"StringEquals":{"sts:ExternalId":"` + externalID + `"}}}]`),
+			says: []string{"the trust policy has one more statement", "Principal AWS (*)"}},
+		{name: "sessions", given: usual, tamper: a.sessions(43200), says: []string{
+			"sessions last up to 43200 seconds, not 3600",
+		}},
+		{name: "boundary-gone", given: usual, tamper: a.bound(supportRole, ""), says: []string{
+			"its permissions boundary is none, not " + securityAudit + ": what else is attached to the role, now or later, counts",
+		}},
+		{name: "boundary-changed", given: usual, tamper: a.bound(supportRole, boundary), says: []string{
+			"its permissions boundary is " + boundary + ", not " + securityAudit,
+		}},
+		{name: "boundary-of-function", given: bounded, tamper: a.bound(registrationRole, ""), says: []string{
+			"its permissions boundary is none, not " + boundary + ": what the function can do is bounded by something else",
+		}},
 
-		{"code", usual, func(ctx context.Context, resources map[string]string) error {
-			_, err := functions.UpdateFunctionCode(ctx, &lambda.UpdateFunctionCodeInput{FunctionName: aws.String(resources[registrationFunction]), ZipFile: otherCode})
-			return err
-		}, []string{"the function runs other code"}},
-		{"runtime", usual, configure(lambda.UpdateFunctionConfigurationInput{Runtime: lambdatypes.RuntimePython312, Handler: aws.String("index.handler")}),
-			[]string{"Runtime is python3.12, not provided.al2023", "Handler is index.handler, not bootstrap"}},
-		{"environment", usual, configure(lambda.UpdateFunctionConfigurationInput{Environment: &lambdatypes.Environment{Variables: map[string]string{
-			"REGISTRATION_ENDPOINT": "https://evil.example/", "LD_PRELOAD": "/opt/evil.so",
-		}}}), []string{"REGISTRATION_ENDPOINT is https://evil.example/, not https://127.0.0.1", "the variable LD_PRELOAD was added"}},
-		{"environment-gone", usual, configure(lambda.UpdateFunctionConfigurationInput{Environment: &lambdatypes.Environment{Variables: map[string]string{}}}),
-			[]string{"the variable REGISTRATION_ENDPOINT is gone"}},
-		{"layer", usual, func(ctx context.Context, resources map[string]string) error {
-			layer, err := functions.PublishLayerVersion(ctx, &lambda.PublishLayerVersionInput{
-				LayerName: aws.String("preload"), Content: &lambdatypes.LayerVersionContentInput{ZipFile: otherCode},
-			})
-			if err != nil {
-				return err
-			}
-			return configure(lambda.UpdateFunctionConfigurationInput{Layers: []string{aws.ToString(layer.LayerVersionArn)}})(ctx, resources)
-		}, []string{"the layer arn:aws:lambda:" + region + ":" + customer + ":layer:preload:1 was added"}},
-		{"vpc", usual, configure(lambda.UpdateFunctionConfigurationInput{VpcConfig: &lambdatypes.VpcConfig{
+		{name: "code", given: usual, tamper: a.code, says: []string{"the function runs other code"}},
+		{name: "runtime", given: usual, tamper: a.configure(lambda.UpdateFunctionConfigurationInput{
+			Runtime: lambdatypes.RuntimePython312, Handler: aws.String("index.handler"),
+		}), says: []string{"Runtime is python3.12, not provided.al2023", "Handler is index.handler, not bootstrap"}},
+		{name: "environment", given: usual, tamper: a.configure(lambda.UpdateFunctionConfigurationInput{
+			Environment: &lambdatypes.Environment{Variables: map[string]string{
+				"REGISTRATION_ENDPOINT": "https://evil.example/", "LD_PRELOAD": "/opt/evil.so",
+			}},
+		}), says: []string{
+			"REGISTRATION_ENDPOINT is https://evil.example/, not https://127.0.0.1", "the variable LD_PRELOAD was added",
+		}},
+		{name: "environment-gone", given: usual, tamper: a.configure(lambda.UpdateFunctionConfigurationInput{
+			Environment: &lambdatypes.Environment{Variables: map[string]string{}},
+		}), says: []string{"the variable REGISTRATION_ENDPOINT is gone"}},
+		{name: "layer", given: usual, tamper: a.layer, says: []string{
+			"the layer arn:aws:lambda:" + region + ":" + customer + ":layer:preload:1 was added",
+		}},
+		{name: "vpc", given: usual, tamper: a.configure(lambda.UpdateFunctionConfigurationInput{VpcConfig: &lambdatypes.VpcConfig{
 			SubnetIds: []string{"subnet-12345678"}, SecurityGroupIds: []string{"sg-12345678"},
-		}}), []string{"it was put into the VPC"}},
-		{"another-role", usual, configure(lambda.UpdateFunctionConfigurationInput{Role: aws.String("arn:aws:iam::" + customer + ":role/admin")}),
-			[]string{"it runs as arn:aws:iam::" + customer + ":role/admin"}},
-		{"role-widened", usual, inline(registrationRole, "write-own-log", everything), []string{"the inline policy write-own-log: Action", "Resource is *"}},
-		{"role-attached", usual, attach(registrationRole, "arn:aws:iam::aws:policy/AdministratorAccess"), []string{"AdministratorAccess is attached to the role"}},
-		{"function-gone", usual, func(ctx context.Context, resources map[string]string) error {
-			_, err := functions.DeleteFunction(ctx, &lambda.DeleteFunctionInput{FunctionName: aws.String(resources[registrationFunction])})
-			return err
-		}, []string{"is gone"}},
-		{"template", usual, func(ctx context.Context, resources map[string]string) error {
-			changed := strings.Replace(string(a.template.Body), "MaxSessionDuration: 3600", "MaxSessionDuration: 7200", 1)
-			_, err := cloudformation.NewFromConfig(a.as).UpdateStack(ctx, &cloudformation.UpdateStackInput{
-				StackName: aws.String("template"), TemplateBody: &changed, Parameters: a.parameters(usual), Capabilities: []types.Capability{types.CapabilityCapabilityIam},
-			})
-			if err != nil {
-				return err
-			}
-			return cloudformation.NewStackUpdateCompleteWaiter(cloudformation.NewFromConfig(a.as), func(o *cloudformation.StackUpdateCompleteWaiterOptions) {
-				o.MinDelay, o.MaxDelay = 50*time.Millisecond, 200*time.Millisecond
-			}).Wait(ctx, &cloudformation.DescribeStacksInput{StackName: aws.String("template")}, time.Minute)
-		}, []string{`the stack's template is not that of version`, `"MaxSessionDuration: 7200", not "MaxSessionDuration: 3600"`, "sessions last up to 7200 seconds"}},
+		}}), says: []string{"it was put into the VPC"}},
+		{name: "another-role", given: usual, tamper: a.configure(lambda.UpdateFunctionConfigurationInput{
+			Role: aws.String("arn:aws:iam::" + customer + ":role/admin"),
+		}), says: []string{"it runs as arn:aws:iam::" + customer + ":role/admin"}},
+		{name: "forwarded", given: usual, tamper: a.forward, says: []string{
+			"a lost event is delivered 2 times more, for 600 seconds",
+			"each event, with the external ID, also goes to arn:aws:sqs:" + region + ":" + customer + ":elsewhere",
+		}},
+		{name: "retries-gone", given: usual, tamper: a.noRetries, says: []string{"the rule for lost events is gone"}},
+		{name: "role-widened", given: usual, tamper: a.rewrite("RegistrationLogAccess", everything), says: []string{
+			"RegistrationLogAccess it: Action", "Resource is *",
+		}},
+		{name: "role-attached", given: usual, tamper: a.attach(registrationRole, administrator), says: []string{
+			"AdministratorAccess is attached to the role (" + administrator + "): the function can do what it allows",
+		}},
+		{name: "function-gone", given: usual, tamper: a.noFunction, says: []string{"is gone"}},
+
+		{name: "topic-opened", given: told, tamper: a.openTopic, says: []string{
+			"its policy has one more statement", "999999999999",
+		}, notes: "It tells 1 subscribers, and 0 that have not confirmed yet. Are there more than you subscribed?"},
+		{name: "rule-turned", given: told, tamper: a.turnRule, says: []string{
+			"its state is DISABLED, not ENABLED_WITH_ALL_CLOUDTRAIL_MANAGEMENT_EVENTS: entries are not told of",
+			"its pattern is another: not every entry is told of, or something else is",
+			"it also tells arn:aws:sqs:" + region + ":" + customer + ":elsewhere",
+		}},
+
+		{name: "template", given: usual,
+			tamper: a.changed("template", "MaxSessionDuration: 3600", "MaxSessionDuration: 7200", usual),
+			says: []string{
+				`the stack's template is not that of version`, `"MaxSessionDuration: 7200", not "MaxSessionDuration: 3600"`,
+				"sessions last up to 7200 seconds",
+			}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
@@ -285,7 +505,7 @@ func TestStack(t *testing.T) {
 			if status != want {
 				t.Errorf("exit status %d, want %d:\n%s", status, want, said)
 			}
-			for _, words := range c.says {
+			for _, words := range append(c.says, c.notes) {
 				if !strings.Contains(said, words) {
 					t.Errorf("it does not say %q:\n%s", words, said)
 				}
@@ -293,46 +513,46 @@ func TestStack(t *testing.T) {
 			if crosses := strings.Count(said, "✗"); crosses > len(c.says) {
 				t.Errorf("%d crosses for %d differences:\n%s", crosses, len(c.says), said)
 			}
-			for _, secret := range []string{externalID, "another-external-id"} {
+			for _, secret := range []string{externalID, "another-external-id", "somebody@example.com"} {
 				if strings.Contains(said, secret) {
-					t.Errorf("it prints the external ID:\n%s", said)
+					t.Errorf("it prints %q:\n%s", secret, said)
 				}
 			}
 		})
 	}
 
-	// All that a reviewer's credentials need.
 	t.Run("rights", func(t *testing.T) {
 		t.Parallel()
-		a.launch(t, "reviewed", usual)
-		reviewer, err := a.cloud.User(t.Context(), customer, "reviewer",
-			"cloudformation:DescribeStacks", "cloudformation:DescribeStackResources", "cloudformation:GetTemplate", "lambda:GetFunctionConfiguration",
-			"iam:GetRole", "iam:ListAttachedRolePolicies", "iam:ListRolePolicies", "iam:GetRolePolicy")
+		a.launch(t, "reviewed", told)
+		// The emulator asks for GetFunction where AWS asks for GetFunctionEventInvokeConfig.
+		const ofEmulator = "lambda:GetFunction"
+		reviewer, err := a.cloud.User(t.Context(), customer, "reviewer", append(slices.Clone(rights), ofEmulator)...)
 		if err != nil {
 			t.Fatal(err)
 		}
 		if status, said := a.verify(t.Context(), a.cloud.Config(region, reviewer), "reviewed"); status != 0 {
 			t.Errorf("exit status %d, want 0:\n%s", status, said)
 		}
+		for n, right := range rights {
+			less := slices.Delete(slices.Clone(rights), n, n+1)
+			if right != "lambda:GetFunctionEventInvokeConfig" {
+				less = append(less, ofEmulator)
+			}
+			short, err := a.cloud.User(t.Context(), customer, fmt.Sprint("short", n), less...)
+			if err != nil {
+				t.Fatal(err)
+			}
+			status, said := a.verify(t.Context(), a.cloud.Config(region, short), "reviewed")
+			if status != 2 || strings.Contains(said, "✗") {
+				t.Errorf("without %s: exit status %d, want 2:\n%s", right, status, said)
+			}
+		}
 	})
 
 	t.Run("cannot look", func(t *testing.T) {
 		t.Parallel()
-		a.launch(t, "hidden", usual)
-		blind, err := a.cloud.User(t.Context(), customer, "blind", "cloudformation:*", "lambda:*")
-		if err != nil {
-			t.Fatal(err)
-		}
-		for _, c := range []struct {
-			name, stack string
-			as          aws.Config
-		}{
-			{"no such stack", "nothing", a.as},
-			{"no right to read roles", "hidden", a.cloud.Config(region, blind)},
-		} {
-			if status, said := a.verify(t.Context(), c.as, c.stack); status != 2 || strings.Contains(said, "✗") {
-				t.Errorf("%s: exit status %d, want 2:\n%s", c.name, status, said)
-			}
+		if status, said := a.verify(t.Context(), a.as, "nothing"); status != 2 || strings.Contains(said, "✗") {
+			t.Errorf("exit status %d, want 2:\n%s", status, said)
 		}
 	})
 }
