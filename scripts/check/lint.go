@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 
+	"github.com/doitintl/aws-ro-access/scripts/internal/npm"
 	"github.com/doitintl/aws-ro-access/scripts/internal/venv"
 )
 
@@ -56,7 +57,7 @@ func cfnLint(ctx context.Context, root string, out io.Writer) error {
 
 // redocly lints the contract.
 func redocly(ctx context.Context, scripts string) error {
-	if err := quietly(ctx, scripts, "npm", "ci", "--no-audit", "--no-fund", "--ignore-scripts"); err != nil {
+	if _, err := npm.Install(ctx); err != nil {
 		return err
 	}
 	return quietly(ctx, scripts, "env", "REDOCLY_SUPPRESS_UPDATE_NOTICE=true",

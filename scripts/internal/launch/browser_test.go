@@ -1,0 +1,584 @@
+package launch
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/chromedp/cdproto/cdp"
+	"github.com/chromedp/cdproto/emulation"
+	cdplog "github.com/chromedp/cdproto/log"
+	"github.com/chromedp/cdproto/network"
+	"github.com/chromedp/cdproto/page"
+	"github.com/chromedp/cdproto/runtime"
+	"github.com/chromedp/cdproto/target"
+	"github.com/chromedp/chromedp"
+
+	"github.com/doitintl/aws-ro-access/scripts/internal/browser"
+	"github.com/doitintl/aws-ro-access/scripts/internal/npm"
+)
+
+// chromium is one browser for all tests; each has tabs of its own.
+var chromium = sync.OnceValues(func() (context.Context, error) {
+	tab, _, err := browser.Start(context.Background()) // it ends with this process
+	return tab, err
+})
+
+// tab is the committed page in a real browser, at the time now.
+type tab struct {
+	*testing.T
+	ctx     context.Context
+	address string
+
+	mu         sync.Mutex
+	asked      []string // for what, over any network
+	complaints []string // of the console: errors, violations of the page's policy
+}
+
+// open opens the page with a fragment. What is true of it whatever it is asked
+// is seen at the end: it asked for nothing, and nothing went wrong.
+func open(t *testing.T, fragment string, before ...func(*tab)) *tab {
+	t.Helper()
+	first, err := chromium()
+	if err != nil {
+		t.Fatal(err)
+	}
+	body := committedPage(t)
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.Method != http.MethodGet || r.URL.String() != "/launch.html" {
+			t.Errorf("the server is asked for %s %s", r.Method, r.URL)
+		}
+		w.Header().Set("Content-Type", "text/html; charset=utf-8")
+		_, _ = w.Write(body) // the browser would miss it
+	}))
+	t.Cleanup(server.Close)
+	p := &tab{T: t, address: server.URL + "/launch.html"}
+	var closeTab context.CancelFunc
+	p.ctx, closeTab = chromedp.NewContext(first, chromedp.WithNewBrowserContext(), chromedp.WithListener(p.hear))
+	t.Cleanup(closeTab)
+	t.Cleanup(p.wantPeace)
+	p.do() // the tab is there from the first action on
+	command(p, network.Enable, network.EnableParams{})
+	command(p, cdplog.Enable, cdp.Empty{})
+	// A day ahead of UTC, where the page is looked at.
+	command(p, emulation.SetTimezoneOverride, emulation.SetTimezoneOverrideParams{TimezoneID: "Pacific/Kiritimati"})
+	command(p, page.AddScriptToEvaluateOnNewDocument, page.AddScriptToEvaluateOnNewDocumentParams{
+		Source: "Date.now = () => " + strconv.FormatInt(now.UnixMilli(), 10),
+	})
+	for _, prepare := range before {
+		prepare(p)
+	}
+	p.do(chromedp.Navigate(p.address + fragment))
+	return p
+}
+
+// command speaks to the browser itself.
+func command[P, R any](p *tab, c cdp.Command[P, R], params P) {
+	p.Helper()
+	if _, err := chromedp.Call(p.ctx, c, params); err != nil {
+		p.Fatal(err)
+	}
+}
+
+func (p *tab) do(steps ...chromedp.Action[chromedp.Void]) {
+	p.Helper()
+	if err := chromedp.Do(p.ctx, steps...); err != nil {
+		p.Fatal(err)
+	}
+}
+
+func (p *tab) hear(event any) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	switch event := event.(type) {
+	case *network.EventRequestWillBeSent:
+		p.asked = append(p.asked, event.Request.URL)
+	case *cdplog.EventEntryAdded:
+		p.complaints = append(p.complaints, event.Entry.Text+" "+event.Entry.URL)
+	case *runtime.EventConsoleAPICalled:
+		p.complaints = append(p.complaints, fmt.Sprintf("console.%s", event.Type))
+	case *runtime.EventExceptionThrown:
+		p.complaints = append(p.complaints, event.ExceptionDetails.Text)
+	}
+}
+
+func (p *tab) wantPeace() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for _, url := range p.asked {
+		if url != p.address && !strings.HasPrefix(url, "data:") { // the browser's own calendar has a picture
+			p.Errorf("the page asked for %s", url)
+		}
+	}
+	if len(p.asked) == 0 {
+		p.Error("no request was seen, not even that for the page")
+	}
+	for _, complaint := range p.complaints {
+		p.Errorf("the console says: %s", complaint)
+	}
+}
+
+// eval runs a script in the page, whatever the page's own policy is, and waits for it.
+func eval[T any](p *tab, script string) T {
+	p.Helper()
+	got, err := chromedp.Run(p.ctx, chromedp.Evaluate[T](script, chromedp.EvalAwaitPromise))
+	if err != nil {
+		p.Fatalf("%s: %v", script, err)
+	}
+	return got
+}
+
+// state is what the page shows.
+type state struct {
+	Open                 *string // where the button leads, byte for byte; nothing where it leads nowhere
+	CLI, Terraform       string
+	Problem, Missing     string
+	Account, Until, Told string
+	Template             string
+}
+
+func (p *tab) state() state {
+	p.Helper()
+	return eval[state](p, `(() => {
+		const at = id => document.getElementById(id), text = id => at(id).textContent;
+		return {
+			Open: at("open").getAttribute("href"), CLI: text("cli"), Terraform: text("terraform"),
+			Problem: at("problem").innerText, Missing: text("missing"), Account: text("account-named"),
+			Until: text("until"), Told: at("told").hidden ? "" : text("told"), Template: at("template").href,
+		};
+	})()`)
+}
+
+// turn changes the fragment of a page that is open.
+func (p *tab) turn(fragment string) state {
+	p.Helper()
+	eval[any](p, `new Promise(turned => {
+		const want = new URL(`+quote(fragment)+`, location.href).hash;
+		if (location.hash === want) return turned();
+		addEventListener("hashchange", () => turned(), { once: true });
+		location.hash = want;
+	})`)
+	return p.state()
+}
+
+// fill puts a value into a field, as somebody does who then leaves it.
+func (p *tab) fill(field, value string) state {
+	p.Helper()
+	eval[any](p, `(() => {
+		const field = document.getElementById(`+quote(field)+`);
+		if (field.type === "checkbox") field.checked = !field.checked;
+		else field.value = `+quote(value)+`;
+		for (const event of ["input", "change"]) field.dispatchEvent(new Event(event, { bubbles: true }));
+	})()`)
+	return p.state()
+}
+
+func quote(text string) string {
+	literal, err := json.Marshal(text)
+	if err != nil {
+		panic(err) // a string
+	}
+	return string(literal)
+}
+
+// wantLaunch fails unless the page shows the launch that make link prints.
+func (p *tab) wantLaunch(what string, got state, l Launch) {
+	p.Helper()
+	if got.Problem != "" || got.Missing != "" || got.Open == nil {
+		p.Errorf("%s: the page opens nothing: %q, %q", what, got.Problem, got.Missing)
+		return
+	}
+	if *got.Open != l.Console() {
+		p.Errorf("%s: the page opens\n%s\nwant\n%s", what, *got.Open, l.Console())
+	}
+	if got.CLI != l.CLI() {
+		p.Errorf("%s: the page's commands are\n%s\nwant\n%s", what, got.CLI, l.CLI())
+	}
+	terraform, err := l.Terraform()
+	if err != nil {
+		terraform = "" // of an organization
+	}
+	if got.Terraform != terraform {
+		p.Errorf("%s: the page's resource is\n%s\nwant\n%s", what, got.Terraform, terraform)
+	}
+	if got.Template != l.TemplateURL {
+		p.Errorf("%s: the page shows the template %s, and launches %s", what, got.Template, l.TemplateURL)
+	}
+}
+
+// wantNothing fails if the page opens anything.
+func (p *tab) wantNothing(what string, got state) {
+	p.Helper()
+	if got.Open != nil || got.CLI != "" || got.Terraform != "" {
+		p.Errorf("%s: the page opens %v\n%s\n%s", what, got.Open, got.CLI, got.Terraform)
+	}
+}
+
+func TestThePageMakesTheLaunchThatMakeLinkPrints(t *testing.T) {
+	t.Parallel()
+	p, committed := published(t), committedPage(t)
+	var requests []Request
+	for _, region := range p.Regions.Offered("aws") {
+		requests = append(requests, usual(func(r *Request) { r.Region = region }))
+	}
+	for _, ticket := range []string{"none", "1", "A-b-3", "-", "1-", "date", strings.Repeat("9", 32)} {
+		requests = append(requests, usual(func(r *Request) { r.Ticket = ticket }))
+	}
+	for _, end := range []string{"7", "30", "90", "never", "2026-11-24", "2027-02-28", "2028-02-29", "2098-12-31T00:00:00Z", "2026-11-24T23:00:01Z"} {
+		requests = append(requests, usual(func(r *Request) { r.Expires = end }))
+	}
+	requests = append(requests,
+		usual(func(r *Request) { r.Account = "000011112222" }),
+		usual(func(r *Request) { r.Stack = "Support-2" }),
+		usual(func(r *Request) { r.Stack = strings.Repeat("s", 128) }),
+		usual(func(r *Request) { r.Notices = true }),
+		usual(func(r *Request) { r.Organization = true }),
+		Request{
+			Region: "us-east-1", Ticket: "A-1", Account: "111122223333", Expires: "2027-01-31", Stack: "S",
+			Notices: true, Organization: true,
+		},
+		Request{Region: "us-east-1", Ticket: "none", Expires: "never"},
+	)
+	tab := open(t, "")
+	for _, r := range requests {
+		l, err := p.Launch(r, now)
+		if err != nil {
+			t.Fatal(err)
+		}
+		address, err := p.Page(committed, r, now)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, fragment, _ := strings.Cut(address, "#")
+		tab.wantLaunch(fragment, tab.turn("#"+fragment), l)
+	}
+	// The same from the first load on.
+	l, err := p.Launch(requests[0], now)
+	if err != nil {
+		t.Fatal(err)
+	}
+	fresh := open(t, "#ticket=12345&region="+requests[0].Region)
+	fresh.wantLaunch("the first load", fresh.state(), l)
+}
+
+// Whatever make link refuses, the page refuses too, and names the member.
+func TestThePageRefusesWhatMakeLinkRefuses(t *testing.T) {
+	t.Parallel()
+	tab := open(t, "")
+	for _, c := range wrong {
+		r := c.request
+		if r.ExternalID != "" {
+			continue // no member
+		}
+		fragment, odd := "#", ""
+		for _, member := range []struct{ name, value, usual string }{
+			{"ticket", r.Ticket, "12345"},
+			{"account", r.Account, ""},
+			{"region", r.Region, "eu-west-1"},
+			{"expires", r.Expires, ""},
+			{"stack", r.Stack, ""},
+		} {
+			if member.value != member.usual {
+				odd = member.name
+			}
+			fragment += member.name + "=" + strings.NewReplacer("&", "%26", "+", "%2B").Replace(member.value) + "&"
+		}
+		got := tab.turn(fragment)
+		tab.wantNothing(c.name, got)
+		if !strings.HasPrefix(got.Problem, odd+" ") {
+			t.Errorf("%s: the page says %q, want %s named", c.name, got.Problem, odd)
+		}
+	}
+}
+
+func TestAnOddLinkIsNamedAndOpensNothing(t *testing.T) {
+	t.Parallel()
+	const usual = "#ticket=12345&region=eu-west-1&"
+	tab := open(t, "")
+	for _, c := range []struct{ name, fragment, says string }{
+		{"script", usual + "stack=<img src=x onerror=alert(1)>", "stack “?img src?x onerror?alert?1??”"},
+		{"script in a name", usual + "<script>alert(1)</script>=1", "The link sets “?3Cscript?3Ealert?1??3C?script?3E”"},
+		{"script in a ticket", "#ticket=</input><svg onload=alert(1)>&region=eu-west-1", "ticket “"},
+		{"10,000 characters", usual + "stack=" + strings.Repeat("s", 10_000), "stack “" + strings.Repeat("s", 40) + "…”"},
+		{"a name of 10,000 characters", usual + strings.Repeat("n", 10_000) + "=1", strings.Repeat("n", 40) + "…”"},
+		{"an unknown member", usual + "endpoint=https://evil.example", "The link sets “endpoint”"},
+		{"a parameter of the template", usual + "param_Access=dismissed", "The link sets “param_Access”"},
+		{"an external ID", usual + "external-id=0123456789abcdef", "The link sets “external-id”"},
+		{"a member that every object has", usual + "__proto__=1&constructor=1", "The link sets “constructor”"},
+		{"a member in capitals", "#Ticket=12345&region=eu-west-1", "The link sets “Ticket”"},
+		{"an option that is none", usual + "expires=date", "expires “date”"},
+		{"a member twice", usual + "ticket=12345", "The link sets ticket twice"},
+		{"a percent sign alone", usual + "account=%", "account is not written as an address is"},
+		{"half a letter", usual + "account=%C3", "account is not written as an address is"},
+		{"another partition's region", "#ticket=12345&region=cn-north-1", "region “cn-north-1” is not offered"},
+		{"a host for a region", "#ticket=12345&region=evil.example%2F", "region “evil.example?” is not offered"},
+		{"a region without a bucket", "#ticket=12345&region=me-south-1", "region “me-south-1” is not offered"},
+		{"an end that has passed", usual + "expires=2026-01-31", "expires 2026-01-31T23:59:59Z has passed"},
+		{"letters of other alphabets", "#ticket=Ж１２&region=eu-west-1", "ticket “???”"},
+		{"letters that turn the line", "#ticket=%E2%80%AE12&region=eu-west-1", "ticket “?12”"},
+		{"a line's end", "#ticket=12345%0A&region=eu-west-1", ""},
+		{"a switch", usual + "organization=yes", "organization “yes” must be 1"},
+		{"another switch", usual + "notices=0", "notices “0” must be 1"},
+	} {
+		got := tab.turn(c.fragment)
+		if c.says == "" { // a field holds one line: what is left is right, and is shown
+			continue
+		}
+		tab.wantNothing(c.name, got)
+		if !strings.Contains(got.Problem, c.says) {
+			t.Errorf("%s: the page says %q, want %q", c.name, got.Problem, c.says)
+		}
+		if len(got.Problem) > 400 {
+			t.Errorf("%s: the page repeats %d bytes of a link", c.name, len(got.Problem))
+		}
+	}
+	fresh := open(t, usual+"stack=<img src=x onerror=alert(1)>&evil=1")
+	fresh.wantNothing("the first load", fresh.state())
+}
+
+// What a link says wrongly is mended in the form, or left out altogether.
+func TestAWrongLinkIsMended(t *testing.T) {
+	t.Parallel()
+	p := published(t)
+	tab := open(t, "#ticket=1+2&region=cn-north-1&expires=2026-01-31&account=1&stack=1")
+	l, err := p.Launch(Request{Region: "eu-west-2", Ticket: "12", Expires: "90", Account: "111122223333", Stack: "S"}, now)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, field := range []struct{ name, value string }{
+		{"ticket", " 12 "}, {"region", "eu-west-2"}, {"expires", "90"}, {"account", "1111-2222-3333"},
+	} {
+		got := tab.fill(field.name, field.value)
+		tab.wantNothing("before "+field.name+" all was wrong", got)
+		if strings.Contains(got.Problem, field.name+" ") {
+			t.Errorf("%s is mended, and the page says %q", field.name, got.Problem)
+		}
+	}
+	tab.wantLaunch("mended", tab.fill("stack", "S"), l)
+
+	tab.wantNothing("a name of another's", tab.turn("#ticket=12&region=eu-west-2&evil=1"))
+	eval[any](tab, `document.querySelector("#problem a").click()`)
+	if got := tab.state(); got.Problem != "" || got.Missing == "" {
+		t.Errorf("without what the link sets the page says %q, %q", got.Problem, got.Missing)
+	}
+}
+
+func TestThePageAsksForWhatIsMissing(t *testing.T) {
+	t.Parallel()
+	p := published(t)
+	tab := open(t, "")
+	got := tab.state()
+	tab.wantNothing("nothing is given", got)
+	if got.Problem != "" || !strings.Contains(got.Missing, "the number of your support request, a region") {
+		t.Errorf("nothing is given, and the page says %q, %q", got.Problem, got.Missing)
+	}
+	tab.wantNothing("no region", tab.fill("ticket", "12345"))
+	l, err := p.Launch(Request{Region: "sa-east-1", Ticket: "12345"}, now)
+	if err != nil {
+		t.Fatal(err)
+	}
+	got = tab.fill("region", "sa-east-1")
+	tab.wantLaunch("filled in", got, l)
+	if want := "Thursday, 24 December 2026, 23:59:59 UTC"; got.Until != want {
+		t.Errorf("the page shows the end %s, want %s", got.Until, want)
+	}
+	if got.Account != "The account that you are signed in to" || got.Told != "" {
+		t.Errorf("beside the button stands %q, and who is told %q", got.Account, got.Told)
+	}
+	if got = tab.fill("account", "1111 2222 3333"); got.Account != "Account 111122223333" {
+		t.Errorf("beside the button stands %q", got.Account)
+	}
+	if got = tab.fill("notices", "on"); got.Told == "" {
+		t.Error("that a topic is told is not said")
+	}
+	tab.wantNothing("no day", tab.fill("expires", "date"))
+	if got = tab.fill("date", "2027-01-31"); got.Until != "Sunday, 31 January 2027, 23:59:59 UTC" || got.Open == nil {
+		t.Errorf("with a day the page shows the end %s, and opens %v", got.Until, got.Open)
+	}
+	if got = tab.fill("expires", "never"); got.Until != "you end it" || got.Open == nil {
+		t.Errorf("without an end the page shows the end %s, and opens %v", got.Until, got.Open)
+	}
+}
+
+// The page was opened before the end, and the button is pressed after it.
+func TestAnEndThatPassesWhileThePageIsOpen(t *testing.T) {
+	t.Parallel()
+	tab := open(t, "#ticket=12345&region=eu-west-1&expires=2026-11-24")
+	if tab.state().Open == nil {
+		t.Fatal("the page opens nothing")
+	}
+	opened := chromedp.WaitNewTarget(tab.ctx, func(*target.Info) bool { return true })
+	eval[any](tab, `Date.now = () => Date.parse("2026-11-25T00:00:00Z"); document.getElementById("open").click()`)
+	got := tab.state()
+	tab.wantNothing("an end that has passed", got)
+	if !strings.Contains(got.Missing, "expires") && !strings.Contains(got.Problem, "has passed") {
+		t.Errorf("the page says %q, %q", got.Problem, got.Missing)
+	}
+	select {
+	case <-opened:
+		t.Error("a tab was opened")
+	default:
+	}
+}
+
+// All of it by keyboard: the fields come in reading order, and Enter opens AWS.
+func TestTheKeyboardIsEnough(t *testing.T) {
+	t.Parallel()
+	p := published(t)
+	tab := open(t, "")
+	const focused = `document.activeElement.id || document.activeElement.tagName`
+	var path []string
+	press := func(keys string) { tab.do(chromedp.KeyEvent(keys)) }
+	for _, step := range []struct{ id, keys string }{
+		{"ticket", "12345"},
+		{"account", "1111-2222-3333"},
+		{"region", "eu-west-2"},
+		{"expires", "on"}, // a day that I choose
+		{"date", "01312027"},
+	} {
+		for range 4 { // a date has a part for the day, the month, the year and the calendar
+			press("\t")
+			if path = append(path, eval[string](tab, focused)); path[len(path)-1] == step.id {
+				break
+			}
+		}
+		if path[len(path)-1] != step.id {
+			t.Fatalf("the tabulator leads over %v, want %s next", path, step.id)
+		}
+		press(step.keys)
+	}
+	for range 12 {
+		press("\t")
+		if eval[string](tab, focused) == "open" {
+			break
+		}
+	}
+	if at := eval[string](tab, focused); at != "open" {
+		t.Fatalf("the tabulator leads to %s, and never to the button: %+v", at, tab.state())
+	}
+	l, err := p.Launch(Request{Region: "eu-west-2", Ticket: "12345", Account: "111122223333", Expires: "2027-01-31"}, now)
+	if err != nil {
+		t.Fatal(err)
+	}
+	tab.wantLaunch("typed", tab.state(), l)
+	opened := chromedp.WaitNewTarget(tab.ctx, func(info *target.Info) bool { return info.URL != "" })
+	press("\r")
+	id, ok := <-opened
+	if !ok {
+		t.Fatal("Enter opens no tab")
+	}
+	targets, err := chromedp.Targets(tab.ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
+	at := slices.IndexFunc(targets, func(info *target.Info) bool { return info.TargetID == id })
+	if at < 0 || targets[at].URL != l.Console() && !strings.HasPrefix(targets[at].URL, "chrome-error://") {
+		t.Errorf("Enter opens %v", targets)
+	}
+}
+
+func TestTheCommandsAreCopied(t *testing.T) {
+	t.Parallel()
+	tab := open(t, "#ticket=12345&region=eu-west-1")
+	eval[any](tab, `Object.defineProperty(navigator, "clipboard", { value: {
+		writeText: async text => { globalThis.copied = text; },
+	} })`)
+	for _, form := range []string{"cli", "terraform"} {
+		eval[any](tab, `document.querySelector("[data-copy=`+form+`]").click()`)
+		copied := eval[string](tab, `copied`)
+		if want := eval[string](tab, `document.getElementById(`+quote(form)+`).textContent`); copied != want || want == "" {
+			t.Errorf("copied is %q, want %q", copied, want)
+		}
+	}
+	// Where the browser keeps the clipboard to itself, the text is selected.
+	eval[any](tab, `navigator.clipboard.writeText = async () => { throw new Error("refused"); }`)
+	eval[any](tab, `document.querySelector("[data-copy=cli]").click()`)
+	if selected := eval[string](tab, `String(getSelection())`); selected != tab.state().CLI {
+		t.Errorf("selected is %q", selected)
+	}
+}
+
+func TestThePageIsOfUseWithoutScripts(t *testing.T) {
+	t.Parallel()
+	p := published(t)
+	tab := open(t, "#ticket=12345&region=eu-west-1", func(p *tab) {
+		command(p, emulation.SetScriptExecutionDisabled, emulation.SetScriptExecutionDisabledParams{Value: true})
+	})
+	visible := eval[string](tab, `document.body.innerText`)
+	for _, want := range []string{"Scripts are off", "DoiT can never", "AccessExpires", "The stack is there already?", "eu-west-1\n"} {
+		if !strings.Contains(visible, want) {
+			t.Errorf("the page does not show %q:\n%s", want, visible)
+		}
+	}
+	if strings.Contains(visible, "Your launch") || strings.Contains(visible, "same launch from a terminal") {
+		t.Errorf("the page shows a form that does nothing:\n%s", visible)
+	}
+	links := eval[[]string](tab, `[...document.querySelectorAll("#plain a")].map(link => link.getAttribute("href"))`)
+	for n, region := range p.Regions.Offered("aws") {
+		l, err := p.Launch(Request{Region: region, Ticket: NoTicket, Expires: NoExpiry}, now)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if n >= len(links) || links[n] != l.Console() {
+			t.Errorf("without scripts %s does not open %s", region, l.Console())
+		}
+	}
+	if template := eval[string](tab, `document.getElementById("template").href`); template != address(t, "template/doitmanagement.yaml") {
+		t.Errorf("the template to read is %s", template)
+	}
+}
+
+// axe-core knows the rules of accessible pages that a program can check.
+func TestAxeFindsNothing(t *testing.T) {
+	t.Parallel()
+	modules, err := npm.Install(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	axe, err := os.ReadFile(filepath.Join(modules, "axe-core", "axe.min.js"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	fragments := map[string]string{
+		"empty":        "",
+		"preset":       "#ticket=12345&account=111122223333&region=eu-west-1",
+		"wrong":        "#ticket=1+2&region=cn-north-1&expires=2020-01-01&evil=1&stack=1",
+		"organization": "#ticket=12345&region=eu-west-1&organization=1&notices=1&expires=never",
+	}
+	for _, scheme := range []string{"light", "dark"} {
+		for _, width := range []int64{360, 1400} {
+			t.Run(fmt.Sprintf("%s %d", scheme, width), func(t *testing.T) {
+				t.Parallel()
+				tab := open(t, "", func(p *tab) { p.do(chromedp.EmulateViewport(width, 900)) })
+				command(tab, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{
+					Features: []*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: scheme}},
+				})
+				if dark := eval[bool](tab, `getComputedStyle(document.body).backgroundColor === "rgb(17, 21, 27)"`); dark != (scheme == "dark") {
+					t.Fatalf("dark is %v", dark)
+				}
+				eval[any](tab, string(axe)+"; undefined")
+				for name, fragment := range fragments {
+					tab.turn(fragment)
+					found := eval[[]string](tab, `axe.run(document, { resultTypes: ["violations"] }).then(({ violations, passes }) =>
+						passes.length < 10 ? ["only " + passes.length + " rules were looked at"]
+							: violations.flatMap(rule => rule.nodes.map(node => rule.id + ": " + node.html + " " + node.failureSummary)))`)
+					for _, finding := range found {
+						t.Errorf("%s: %s", name, finding)
+					}
+					if wide := eval[int64](tab, `document.documentElement.scrollWidth`); wide > width {
+						t.Errorf("%s: the page is %d wide", name, wide)
+					}
+				}
+			})
+		}
+	}
+}
