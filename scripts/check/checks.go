@@ -3,7 +3,10 @@ package main
 import (
 	"context"
 	"io"
+	"maps"
 	"path/filepath"
+	"slices"
+	"strings"
 )
 
 // check is one thing that must be true.
@@ -61,14 +64,7 @@ func checks(root string) []check {
 				return loudly(ctx, root, out, "go", "test", "-vet=off", "./...")
 			},
 		},
-		{
-			name: "go test -race, its zip as a process, the endpoint, the programs, a grant's whole life in the emulator",
-			once: "compiles AWS's SDK with the race detector, two minutes",
-			run: func(ctx context.Context, out io.Writer) error {
-				// -count=1: the tests read files of the other module, of which Go's cache does not know.
-				return loudly(ctx, scripts, out, "go", "test", "-vet=off", "-count=1", "./...")
-			},
-		},
+		aroundTheFunction(scripts, "./..."),
 		{
 			name: "schemathesis, on the contract and the endpoint", beside: true,
 			once: "compiles AWS's SDK with the race detector, two minutes",
@@ -77,4 +73,41 @@ func checks(root string) []check {
 			},
 		},
 	}
+}
+
+// aroundTheFunction tests what pattern names of scripts/. -count=1: the tests
+// run programs of this checkout and see files that Go's cache does not know.
+func aroundTheFunction(scripts, pattern string) check {
+	return check{
+		name: "go test -race, all around it: " + pattern,
+		once: "compiles AWS's SDK with the race detector, two minutes",
+		run: func(ctx context.Context, out io.Writer) error {
+			return loudly(ctx, scripts, out, "go", "test", "-vet=off", "-count=1", pattern)
+		},
+	}
+}
+
+// apart has a check for each package where checks has one for all of scripts/.
+func apart(root string) ([]check, error) {
+	scripts := filepath.Join(root, "scripts")
+	var all []check
+	for _, c := range checks(root) {
+		if c.name != aroundTheFunction(scripts, "./...").name {
+			all = append(all, c)
+		}
+	}
+	packages := map[string]bool{}
+	for _, pattern := range []string{"*/*_test.go", "internal/*/*_test.go"} {
+		files, err := filepath.Glob(filepath.Join(scripts, pattern))
+		if err != nil {
+			return nil, err
+		}
+		for _, file := range files {
+			packages["."+strings.TrimPrefix(filepath.Dir(file), scripts)] = true
+		}
+	}
+	for _, pattern := range slices.Sorted(maps.Keys(packages)) {
+		all = append(all, aroundTheFunction(scripts, pattern))
+	}
+	return all, nil
 }

@@ -1,8 +1,8 @@
 // Command check is `make test`: everything that must be true of a commit, each
 // with its time, and a short summary at the end.
 //
-// ONLY=word runs the checks whose names have the word, -lint those that read
-// and run nothing.
+// ONLY=word runs the checks whose names have the word, where each package of
+// scripts/ is one of its own; -lint those that read and run nothing.
 //
 // With -fuzz it fuzzes every target instead, for as long as that: `go test`
 // runs their seeds only.
@@ -83,9 +83,15 @@ func choose(o options) ([]check, error) {
 	case o.vulnerabilities:
 		return []check{vulnerabilities(root)}, nil
 	}
+	all := checks(root)
+	if o.only != "" {
+		if all, err = apart(root); err != nil {
+			return nil, err
+		}
+	}
 	var names []string
 	var chosen []check
-	for _, c := range checks(root) {
+	for _, c := range all {
 		if o.linters && !c.reads {
 			continue
 		}
