@@ -314,7 +314,7 @@ func TestTemplatesBucket(t *testing.T) {
 	launched(t, cloud, home)
 	tls, plain := publisher(t, cloud, home)
 	r := aRelease(t, "code", "1.0.0")
-	for _, o := range r.templates() {
+	for _, o := range r.files() {
 		if _, err := put(t.Context(), tls.as, operator, o); err != nil {
 			t.Error(err)
 		}
@@ -325,7 +325,7 @@ func TestTemplatesBucket(t *testing.T) {
 			t.Errorf("anybody reads %s without TLS: status %d", o, status)
 		}
 	}
-	tls.keeps(r.templates()[0])
+	tls.keeps(r.files()[0])
 
 	// Which names NothingIsOverwritten is for: with a condition that the emulator always finds met, it denies them.
 	asked := &s3.GetBucketPolicyInput{Bucket: aws.String(template.Bucket)}

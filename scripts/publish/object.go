@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"path"
 	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -102,10 +103,13 @@ func (o object) digestThere(ctx context.Context, bucket *s3.Client, owner string
 	return base64.StdEncoding.EncodeToString(sum.Sum(nil)), nil
 }
 
-// contentType lets a browser show a template, and save a zip.
+// contentType lets a browser show a template, run the page, and save a zip.
 func (o object) contentType() string {
-	if strings.HasSuffix(o.key, ".zip") {
+	switch path.Ext(o.key) {
+	case ".zip":
 		return "application/zip"
+	case ".html":
+		return "text/html; charset=utf-8"
 	}
 	return "text/plain; charset=utf-8"
 }

@@ -36,10 +36,6 @@ func run(ctx context.Context, o options) error {
 	if err != nil {
 		return err
 	}
-	known, err := regions.Read(root)
-	if err != nil {
-		return err
-	}
 	r, err := read(ctx, root)
 	if err != nil {
 		return err
@@ -48,7 +44,7 @@ func run(ctx context.Context, o options) error {
 	if err != nil {
 		return err
 	}
-	p, err := r.places(names, known)
+	p, err := r.places(names)
 	if err != nil {
 		return err
 	}
@@ -90,8 +86,8 @@ type places struct {
 
 // places are those of the regions given, in the one partition that they are of,
 // or all that are offered.
-func (r release) places(names []string, known regions.Partitions) (places, error) {
-	partition := "aws"
+func (r release) places(names []string) (places, error) {
+	partition, known := "aws", r.published.Regions
 	for n, region := range names {
 		of, ok := known[region]
 		if !ok {
@@ -109,7 +105,7 @@ func (r release) places(names []string, known regions.Partitions) (places, error
 			return places{}, fmt.Errorf("region %s is not offered: S3 has no account regional namespace there", region)
 		}
 	}
-	doit, ok := r.template.DoiT[partition]
+	doit, ok := r.published.Account.DoiT[partition]
 	if !ok {
 		return places{}, fmt.Errorf("DoiT has no account in the partition %s of %s (the template's mapping DoiT)",
 			partition, names[0])
@@ -140,14 +136,14 @@ func (r release) publish(ctx context.Context, as aws.Config, p places, progress 
 	if err := r.checkOthers(ctx, as, p); err != nil {
 		return err
 	}
-	for _, o := range r.templates() {
+	for _, o := range r.files() {
 		uploaded, err := put(ctx, as, p.doit.Account, o)
 		if err != nil {
 			return err
 		}
-		say(progress, "templates  %-8s %s", outcome(uploaded), o)
+		say(progress, "template   %-8s %s", outcome(uploaded), o)
 	}
-	say(progress, "links name %s", template.URL(template.Path, r.template.Body))
+	say(progress, "links name %s", template.URL(template.Path, r.published.Account.Body))
 	say(progress, "not offered: %s (%s)", strings.Join(regions.NotOffered, ", "), meets)
 	return nil
 }

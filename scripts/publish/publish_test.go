@@ -25,6 +25,7 @@ import (
 
 	"github.com/doitintl/aws-ro-access/scripts/internal/code"
 	"github.com/doitintl/aws-ro-access/scripts/internal/commandline"
+	"github.com/doitintl/aws-ro-access/scripts/internal/launch"
 	"github.com/doitintl/aws-ro-access/scripts/internal/localcloud"
 	"github.com/doitintl/aws-ro-access/scripts/internal/regions"
 	"github.com/doitintl/aws-ro-access/scripts/internal/repo"
@@ -48,27 +49,31 @@ func TestCommandLine(t *testing.T) {
 func aRelease(t *testing.T, program, version string) release {
 	t.Helper()
 	zip := code.Zip{Bytes: []byte(program), Version: version}
-	published, err := template.Read()
+	published, err := launch.Read()
 	if err != nil {
 		t.Fatal(err)
 	}
-	body, err := published.Pinned(zip.Pin())
+	body, err := published.Account.Pinned(zip.Pin())
 	if err != nil {
 		t.Fatal(err)
 	}
-	if published, err = template.Parse(body); err != nil {
+	if published.Account, err = template.Parse(body); err != nil {
 		t.Fatal(err)
 	}
-	organization, err := template.ReadOrganization()
+	published.Organization.Body, err = template.PinOrganization(published.Organization.Body, body)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if organization.Body, err = template.PinOrganization(organization.Body, body); err != nil {
+	page, err := launch.ReadPage()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if page, err = published.PinPage(page); err != nil {
 		t.Fatal(err)
 	}
 	return release{
 		commit: repo.Commit{Hash: strings.Repeat("0", 40), Tags: []string{"v" + version}},
-		zip:    zip, template: published, organization: organization,
+		zip:    zip, published: published, page: page,
 	}
 }
 
@@ -88,7 +93,7 @@ func knownRegions(t *testing.T) regions.Partitions {
 // publish is the command, to the regions given or to all that are offered.
 func (s store) publish(r release, names ...string) (said string, err error) {
 	s.t.Helper()
-	p, err := r.places(names, knownRegions(s.t))
+	p, err := r.places(names)
 	if err != nil {
 		s.t.Fatal(err)
 	}
@@ -244,15 +249,16 @@ func TestPublish(t *testing.T) {
 			t.Errorf("nothing is said of %s:\n%s", region, said)
 		}
 	}
-	for _, o := range r.templates() {
+	for _, o := range r.files() {
 		s.holds(o)
 	}
 	keys := s.keys(template.Bucket, home)
 	for _, key := range []string{
 		"doitmanagement.yaml", "doitmanagement/1.0.0.yaml",
-		"doitmanagement/" + template.Digest(r.template.Body) + ".yaml",
+		"doitmanagement/" + template.Digest(r.published.Account.Body) + ".yaml",
 		"organization.yaml", "organization/1.0.0.yaml",
-		"organization/" + template.Digest(r.organization.Body) + ".yaml",
+		"organization/" + template.Digest(r.published.Organization.Body) + ".yaml",
+		"launch.html", "launch/" + template.Digest(r.page) + ".html",
 	} {
 		if !slices.Contains(keys, key) {
 			t.Errorf("the templates' bucket has %q, and not %s", keys, key)
@@ -262,8 +268,8 @@ func TestPublish(t *testing.T) {
 		t.Errorf("it does not say what a customer meets where it is not offered:\n%s", said)
 	}
 	puts := seen.take()
-	if len(puts) != len(all)+len(r.templates()) {
-		t.Errorf("%d uploads, want one a region and %d", len(puts), len(r.templates()))
+	if len(puts) != len(all)+len(r.files()) {
+		t.Errorf("%d uploads, want one a region and %d", len(puts), len(r.files()))
 	}
 	for n, put := range puts {
 		latest := path.Base(path.Dir(put.URL.Path)) == template.Bucket
@@ -285,10 +291,10 @@ func TestPublish(t *testing.T) {
 	// The next version leaves what is there, for rollbacks.
 	next := aRelease(t, "better code", "1.0.1")
 	publish(next)
-	for _, o := range append(next.templates(), next.code(doit, "eu-west-1"), r.code(doit, "eu-west-1")) {
+	for _, o := range append(next.files(), next.code(doit, "eu-west-1"), r.code(doit, "eu-west-1")) {
 		s.holds(o)
 	}
-	for _, o := range r.templates() {
+	for _, o := range r.files() {
 		if !o.latest {
 			s.holds(o)
 		}
@@ -345,8 +351,8 @@ func TestARegionIsMissing(t *testing.T) {
 		t.Fatalf("%v\n%s", err, said)
 	}
 	s.holds(r.code(doit, "ap-south-1"))
-	if puts := seen.take(); len(puts) != 1+len(r.templates()) {
-		t.Errorf("the last run made %d uploads, want the region's and %d templates", len(puts), len(r.templates()))
+	if puts := seen.take(); len(puts) != 1+len(r.files()) {
+		t.Errorf("the last run made %d uploads, want the region's and %d templates", len(puts), len(r.files()))
 	}
 }
 
@@ -357,7 +363,7 @@ func TestAHalfFinishedRun(t *testing.T) {
 	all := knownRegions(t).Offered("aws")
 	s.buckets(all...)
 	r := aRelease(t, "code", "1.0.0")
-	for _, o := range []object{r.code(doit, "eu-west-1"), r.templates()[0], r.templates()[1]} {
+	for _, o := range []object{r.code(doit, "eu-west-1"), r.files()[0], r.files()[1]} {
 		if _, err := put(t.Context(), s.as, operator, o); err != nil {
 			t.Fatal(err)
 		}
@@ -366,10 +372,10 @@ func TestAHalfFinishedRun(t *testing.T) {
 	if said, err := s.publish(r); err != nil {
 		t.Fatalf("%v\n%s", err, said)
 	}
-	for _, o := range append(r.templates(), r.code(doit, "us-west-2")) {
+	for _, o := range append(r.files(), r.code(doit, "us-west-2")) {
 		s.holds(o)
 	}
-	if puts := seen.take(); len(puts) != len(all)-1+len(r.templates())-2 {
+	if puts := seen.take(); len(puts) != len(all)-1+len(r.files())-2 {
 		t.Errorf("the second run made %d uploads", len(puts))
 	}
 }
@@ -404,8 +410,8 @@ func TestOtherBytesAreNeverOverwritten(t *testing.T) {
 	}{
 		{"the code's key", code, true, nil},
 		{"the code's key, uploaded without a digest", code, false, nil},
-		{"the template's own key", r.templates()[0], true, nil},
-		{"the version", r.templates()[1], true, []string{r.templates()[0].key}},
+		{"the template's own key", r.files()[0], true, nil},
+		{"the version", r.files()[1], true, []string{r.files()[0].key}},
 	} {
 		t.Run(c.name, func(t *testing.T) { // one after the other, in one bucket
 			s := store{t, as}
@@ -427,7 +433,7 @@ func TestOtherBytesAreNeverOverwritten(t *testing.T) {
 			if c.checksum {
 				s.holds(foreign)
 			}
-			for _, o := range []object{foreign, code, r.templates()[0]} {
+			for _, o := range []object{foreign, code, r.files()[0]} {
 				input := &s3.DeleteObjectInput{Bucket: &o.bucket, Key: &o.key}
 				if _, err := s.client(o.region).DeleteObject(t.Context(), input); err != nil {
 					t.Fatal(err)
@@ -505,8 +511,11 @@ func TestRefusals(t *testing.T) {
 			r.commit.Tags = []string{"v1.0.1"}
 		}, says: "run make build"},
 		{name: "an organization's template of another template", spoil: func(r *release) {
-			r.organization.Body = aRelease(t, "other", "1.0.0").organization.Body
+			r.published.Organization = aRelease(t, "other", "1.0.0").published.Organization
 		}, says: template.OrganizationPath},
+		{name: "a page of another template", spoil: func(r *release) {
+			r.page = aRelease(t, "other", "1.0.0").page
+		}, says: template.LaunchPath},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/doitintl/aws-ro-access/scripts/internal/code"
+	"github.com/doitintl/aws-ro-access/scripts/internal/launch"
 	"github.com/doitintl/aws-ro-access/scripts/internal/regions"
 	"github.com/doitintl/aws-ro-access/scripts/internal/repo"
 	"github.com/doitintl/aws-ro-access/scripts/internal/template"
@@ -13,10 +14,10 @@ import (
 
 // release is what one commit publishes.
 type release struct {
-	commit       repo.Commit
-	zip          code.Zip
-	template     template.Template
-	organization template.Template
+	commit    repo.Commit
+	zip       code.Zip
+	published launch.Published
+	page      []byte
 }
 
 func read(ctx context.Context, root string) (release, error) {
@@ -27,10 +28,10 @@ func read(ctx context.Context, root string) (release, error) {
 	if r.commit, err = repo.Head(root); err != nil {
 		return release{}, err
 	}
-	if r.template, err = template.Read(); err != nil {
+	if r.published, err = launch.Read(); err != nil {
 		return release{}, err
 	}
-	if r.organization, err = template.ReadOrganization(); err != nil {
+	if r.page, err = launch.ReadPage(); err != nil {
 		return release{}, err
 	}
 	if r.zip, err = code.Build(ctx, root); err != nil {
@@ -42,7 +43,7 @@ func read(ctx context.Context, root string) (release, error) {
 // refusals are the reasons not to publish.
 func (r release) refusals(untagged bool) []string {
 	reasons := r.commit.Refusals(r.zip.Version, untagged)
-	if err := r.zip.CheckPinned(r.template.Body, r.organization.Body); err != nil {
+	if err := r.published.Check(r.zip.Pin(), r.page); err != nil {
 		reasons = append(reasons, err.Error())
 	}
 	return reasons
@@ -53,19 +54,35 @@ func (r release) code(doit template.DoiTAccount, region string) object {
 	return object{bucket: doit.Bucket(region), region: region, key: r.zip.Pin().Key, body: r.zip.Bytes}
 }
 
-// templates are in the order in which they may appear: the organization's
-// names the other one under its digest.
-func (r release) templates() []object {
+// files are in the order in which they may appear: the organization's template
+// names the account's under its digest, and the page both. The page says of no
+// version what it is, so it has none.
+func (r release) files() []object {
 	var all []object
-	for _, t := range []struct {
-		path string
-		body []byte
-	}{{template.Path, r.template.Body}, {template.OrganizationPath, r.organization.Body}} {
-		own := object{bucket: template.Bucket, region: home, key: template.OwnKey(t.path, t.body), body: t.body}
-		version, newest := own, own
-		version.key = template.VersionKey(t.path, r.zip.Version)
-		newest.key, newest.latest = template.LatestKey(t.path), true
-		all = append(all, own, version, newest)
+	for _, file := range []struct {
+		path      string
+		body      []byte
+		versioned bool
+	}{
+		{path: template.Path, body: r.published.Account.Body, versioned: true},
+		{path: template.OrganizationPath, body: r.published.Organization.Body, versioned: true},
+		{path: template.LaunchPath, body: r.page},
+	} {
+		own := object{
+			bucket: template.Bucket,
+			region: home,
+			key:    template.OwnKey(file.path, file.body),
+			body:   file.body,
+		}
+		all = append(all, own)
+		if file.versioned {
+			version := own
+			version.key = template.VersionKey(file.path, r.zip.Version)
+			all = append(all, version)
+		}
+		newest := own
+		newest.key, newest.latest = template.LatestKey(file.path), true
+		all = append(all, newest)
 	}
 	return all
 }
@@ -84,7 +101,7 @@ func (r release) plan(p places, refusals []string) string {
 		line("   s3://%s", r.code(p.doit, region).bucket)
 	}
 	line("\n2. when they all have it, %s:", p.andTheOthers())
-	for _, o := range r.templates() {
+	for _, o := range r.files() {
 		how := "where it is missing"
 		if o.latest {
 			how = "in place of what is there"
@@ -97,7 +114,7 @@ func (r release) plan(p places, refusals []string) string {
 
 func (p places) andTheOthers() string {
 	if len(p.others) == 0 {
-		return "the templates"
+		return "the templates and the page"
 	}
-	return fmt.Sprintf("and the %d other regions that are offered, the templates", len(p.others))
+	return fmt.Sprintf("and the %d other regions that are offered, the templates and the page", len(p.others))
 }

@@ -12,6 +12,7 @@ import (
 	"strings"
 
 	"github.com/doitintl/aws-ro-access/scripts/internal/code"
+	"github.com/doitintl/aws-ro-access/scripts/internal/launch"
 	"github.com/doitintl/aws-ro-access/scripts/internal/template"
 )
 
@@ -25,15 +26,21 @@ func release(ctx context.Context, root string) (map[string][]byte, error) {
 		return nil, err
 	}
 	files := map[string][]byte{"registration.zip": zip.Bytes}
-	for _, path := range []string{template.Path, template.OrganizationPath, "template/registration.openapi.yaml"} {
+	for _, path := range []string{
+		template.Path, template.OrganizationPath, template.LaunchPath, "template/registration.openapi.yaml",
+	} {
 		body, err := os.ReadFile(filepath.Join(root, path)) // #nosec G304 -- the repository's own files
 		if err != nil {
 			return nil, err
 		}
 		files[filepath.Base(path)] = body
 	}
-	organization := files[filepath.Base(template.OrganizationPath)]
-	if err := zip.CheckPinned(files[filepath.Base(template.Path)], organization); err != nil {
+	published, err := launch.Of(root, files[filepath.Base(template.Path)],
+		files[filepath.Base(template.OrganizationPath)])
+	if err != nil {
+		return nil, err
+	}
+	if err := published.Check(zip.Pin(), files[filepath.Base(template.LaunchPath)]); err != nil {
 		return nil, err
 	}
 	log, err := os.ReadFile(filepath.Join(root, "template", "CHANGELOG.md")) // #nosec G304 -- the repository's own file

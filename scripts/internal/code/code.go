@@ -42,19 +42,6 @@ func (z Zip) Pin() template.Pin {
 	}
 }
 
-// CheckPinned fails unless the templates name exactly this zip and each other.
-func (z Zip) CheckPinned(doitmanagement, organization []byte) error {
-	published, err := template.Parse(doitmanagement)
-	if err != nil {
-		return err
-	}
-	if built := z.Pin(); published.Pin != built {
-		return fmt.Errorf("%s names %+v, the build gives %+v: run make build and commit the template", template.Path,
-			published.Pin, built)
-	}
-	return template.CheckOrganization(organization, doitmanagement)
-}
-
 var goLine = regexp.MustCompile(`(?m)^go (\S+)$`)
 
 // Version is the function's, of the repository at root.

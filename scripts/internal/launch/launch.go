@@ -42,15 +42,31 @@ type Published struct {
 
 // Read reads what this checkout publishes.
 func Read() (Published, error) {
-	var p Published
 	root, err := repo.Root()
 	if err != nil {
+		return Published{}, err
+	}
+	account, err := template.Read()
+	if err != nil {
+		return Published{}, err
+	}
+	organization, err := template.ReadOrganization()
+	if err != nil {
+		return Published{}, err
+	}
+	return Of(root, account.Body, organization.Body)
+}
+
+// Of is what a commit of the repository at root publishes, with these templates.
+func Of(root string, account, organization []byte) (Published, error) {
+	var (
+		p   Published
+		err error
+	)
+	if p.Account, err = template.Parse(account); err != nil {
 		return p, err
 	}
-	if p.Account, err = template.Read(); err != nil {
-		return p, err
-	}
-	if p.Organization, err = template.ReadOrganization(); err != nil {
+	if p.Organization, err = template.Parse(organization); err != nil {
 		return p, err
 	}
 	if p.Regions, err = regions.Read(root); err != nil {

@@ -80,6 +80,18 @@ func (p Published) PinPage(page []byte) ([]byte, error) {
 	return page, nil
 }
 
+// Check fails unless the templates and the page name exactly this zip and each other.
+func (p Published) Check(built template.Pin, page []byte) error {
+	if p.Account.Pin != built {
+		return fmt.Errorf("%s names %+v, the build gives %+v: run make build and commit the template",
+			template.Path, p.Account.Pin, built)
+	}
+	if err := template.CheckOrganization(p.Organization.Body, p.Account.Body); err != nil {
+		return err
+	}
+	return p.CheckPage(page)
+}
+
 // CheckPage fails unless the page opens exactly these templates.
 func (p Published) CheckPage(page []byte) error {
 	pinned, err := p.PinPage(page)
