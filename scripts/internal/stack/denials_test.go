@@ -19,10 +19,12 @@ func TestTheLimitsDenyWhatTheyName(t *testing.T) {
 	audit, limits := s.managed(securityAudit), s.managed(s.made()["SupportLimits"])
 	var denials policy
 	s.must(json.Unmarshal([]byte(limits), &denials))
-	for _, action := range denials.Statement[0].Action {
-		action = strings.ReplaceAll(action, "*", "")
-		if both := s.simulate(action, audit, limits); both != types.PolicyEvaluationDecisionTypeExplicitDeny {
-			t.Errorf("%s is %s, want an explicit denial", action, both)
+	for _, statement := range denials.Statement {
+		for _, action := range statement.Action {
+			action = strings.ReplaceAll(action, "*", "")
+			if both := s.simulate(action, audit, limits); both != types.PolicyEvaluationDecisionTypeExplicitDeny {
+				t.Errorf("%s is %s, want an explicit denial", action, both)
+			}
 		}
 	}
 	// The simulation itself can tell what is not denied.
