@@ -127,6 +127,12 @@ func (p *tab) wantPeace() {
 	}
 }
 
+// opens hears of a tab that this one opens, and not of those of other tests.
+func (p *tab) opens() <-chan target.ID {
+	own := chromedp.FromContext(p.ctx).Target.TargetID
+	return chromedp.WaitNewTarget(p.ctx, func(info *target.Info) bool { return info.OpenerID == own && info.URL != "" })
+}
+
 // eval runs a script in the page, whatever the page's own policy is, and waits for it.
 func eval[T any](p *tab, script string) T {
 	p.Helper()
@@ -416,13 +422,14 @@ func TestAnEndThatPassesWhileThePageIsOpen(t *testing.T) {
 	if tab.state().Open == nil {
 		t.Fatal("the page opens nothing")
 	}
-	opened := chromedp.WaitNewTarget(tab.ctx, func(*target.Info) bool { return true })
+	opened := tab.opens()
 	eval[any](tab, `Date.now = () => Date.parse("2026-11-25T00:00:00Z"); document.getElementById("open").click()`)
 	got := tab.state()
 	tab.wantNothing("an end that has passed", got)
 	if !strings.Contains(got.Missing, "expires") && !strings.Contains(got.Problem, "has passed") {
 		t.Errorf("the page says %q, %q", got.Problem, got.Missing)
 	}
+	tab.state() // by now the browser has heard of the click
 	select {
 	case <-opened:
 		t.Error("a tab was opened")
@@ -470,7 +477,7 @@ func TestTheKeyboardIsEnough(t *testing.T) {
 		t.Fatal(err)
 	}
 	tab.wantLaunch("typed", tab.state(), l)
-	opened := chromedp.WaitNewTarget(tab.ctx, func(info *target.Info) bool { return info.URL != "" })
+	opened := tab.opens()
 	press("\r")
 	id, ok := <-opened
 	if !ok {
