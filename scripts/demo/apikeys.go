@@ -39,7 +39,8 @@ func appSync(ctx context.Context, as aws.Config, method, path, body string) ([]b
 		return nil, fmt.Errorf("call AppSync: %w", err)
 	}
 	sum := sha256.Sum256([]byte(body))
-	if err := v4.NewSigner().SignHTTP(ctx, who, request, hex.EncodeToString(sum[:]), "appsync", as.Region, time.Now()); err != nil {
+	digest := hex.EncodeToString(sum[:])
+	if err := v4.NewSigner().SignHTTP(ctx, who, request, digest, "appsync", as.Region, time.Now()); err != nil {
 		return nil, fmt.Errorf("call AppSync: %w", err)
 	}
 	answer, err := http.DefaultClient.Do(request)

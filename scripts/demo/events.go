@@ -12,59 +12,80 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/cloudformation/types"
 )
 
+const pause = 50 * time.Millisecond // between two looks at the stack
+
 // follow shows the events of one operation on the stack as they happen, until
-// the stack comes to rest, and returns them with the status it came to. A
-// resource's beginning and end share a line.
+// the stack comes to rest, and returns them with the status it came to. What
+// resources have in common stands once, and their beginnings not at all.
 func (g *grant) follow(ctx context.Context) (status string, events []types.StackEvent, err error) {
-	began := map[string]time.Time{}
 	for {
 		fresh, err := g.newEvents(ctx)
 		if err != nil {
 			return "", nil, err
 		}
+		events = append(events, fresh...)
+		var alike []types.StackEvent
 		for _, event := range fresh {
-			events = append(events, event)
-			name, now := aws.ToString(event.LogicalResourceId), string(event.ResourceStatus)
-			stack := aws.ToString(event.PhysicalResourceId) == g.stackID
-			if !stack && strings.HasSuffix(now, "_IN_PROGRESS") {
-				if began[name].IsZero() { // AWS tells twice: when it begins, and when the service has taken it
-					began[name] = aws.ToTime(event.Timestamp)
-				}
+			now, stack := string(event.ResourceStatus), g.isStack(event)
+			begins := strings.HasSuffix(now, "_IN_PROGRESS")
+			if begins && (!stack || strings.Contains(now, "CLEANUP")) {
 				continue
 			}
-			g.showEvent(event, began[name])
-			delete(began, name)
-			if stack && !strings.HasSuffix(now, "_IN_PROGRESS") {
+			if len(alike) > 0 && (stack || alike[0].ResourceStatus != event.ResourceStatus) {
+				g.showEvents(alike)
+				alike = nil
+			}
+			if alike = append(alike, event); stack {
+				g.showEvents(alike)
+				alike = nil
+			}
+			if stack && !begins {
 				return now, events, nil
 			}
+		}
+		if len(alike) > 0 {
+			g.showEvents(alike)
 		}
 		select {
 		case <-ctx.Done():
 			return "", nil, fmt.Errorf("wait for the stack: %w", context.Cause(ctx))
-		case <-time.After(g.pause):
+		case <-time.After(pause):
 		}
 	}
 }
 
-func (g *grant) showEvent(event types.StackEvent, began time.Time) {
-	const clock = "15:04:05.000"
-	ended := aws.ToTime(event.Timestamp).UTC()
-	when := ended.Format(clock)
-	if !began.IsZero() {
-		when = began.UTC().Format(clock) + " – " + ended.Format("05.000")
-	}
-	kind, status := plain, string(event.ResourceStatus)
+// isStack tells an event of the stack itself from one of its resources.
+func (g *grant) isStack(event types.StackEvent) bool {
+	return aws.ToString(event.PhysicalResourceId) == g.stackID
+}
+
+// showEvents shows events of one status.
+func (g *grant) showEvents(alike []types.StackEvent) {
+	status := string(alike[0].ResourceStatus)
+	kind := plain
 	switch {
 	case strings.HasSuffix(status, "FAILED"):
 		kind = bad
-	case aws.ToString(event.PhysicalResourceId) == g.stackID:
+	case g.isStack(alike[0]):
 		kind = title
 	}
-	g.say(cloudFormation, span{faint, fmt.Sprintf("%-21s  ", when)},
-		span{kind, fmt.Sprintf("%-27s  %s", aws.ToString(event.LogicalResourceId), status)})
-	if reason := aws.ToString(event.ResourceStatusReason); kind == bad && reason != "" {
-		for _, line := range wrap(reason, 84) {
-			g.say(cloudFormation, span{plain, "  "}, span{bad, line})
+	words := status
+	for _, event := range alike {
+		words += " " + aws.ToString(event.LogicalResourceId)
+	}
+	for i, line := range wrap(words, text-2) {
+		if i == 0 {
+			_, names, _ := strings.Cut(line, " ")
+			g.say(cloudFormation, span{kind, status + " "}, span{faint, names})
+			continue
+		}
+		g.say(cloudFormation, span{faint, "  " + line})
+	}
+	for _, event := range alike {
+		if reason := aws.ToString(event.ResourceStatusReason); kind == bad && reason != "" {
+			for _, line := range wrap(reason, text-2) {
+				g.say(cloudFormation, span{plain, "  "}, span{bad, line})
+			}
 		}
 	}
 }
@@ -72,11 +93,12 @@ func (g *grant) showEvent(event types.StackEvent, began time.Time) {
 // newEvents are those that were not seen yet, oldest first.
 func (g *grant) newEvents(ctx context.Context) ([]types.StackEvent, error) {
 	var fresh []types.StackEvent
-	pages := cloudformation.NewDescribeStackEventsPaginator(g.cloudformation(), &cloudformation.DescribeStackEventsInput{StackName: &g.stackID})
+	of := &cloudformation.DescribeStackEventsInput{StackName: &g.stackID}
+	pages := cloudformation.NewDescribeStackEventsPaginator(g.cloudformation(), of)
 	for pages.HasMorePages() {
 		page, err := pages.NextPage(ctx)
 		if err != nil {
-			return nil, fmt.Errorf("read the events of stack %s: %w", g.stack, err)
+			return nil, fmt.Errorf("read the events of stack %s: %w", stackName, err)
 		}
 		for _, event := range page.StackEvents {
 			if id := aws.ToString(event.EventId); !g.seen[id] {
@@ -87,20 +109,4 @@ func (g *grant) newEvents(ctx context.Context) ([]types.StackEvent, error) {
 	}
 	slices.Reverse(fresh)
 	return fresh, nil
-}
-
-// wrap breaks text between words, no line longer than width where it can be.
-func wrap(text string, width int) (lines []string) {
-	line := ""
-	for word := range strings.FieldsSeq(text) {
-		if line != "" && len(line)+1+len(word) > width {
-			lines = append(lines, line)
-			line = ""
-		}
-		if line != "" {
-			line += " "
-		}
-		line += word
-	}
-	return append(lines, line)
 }

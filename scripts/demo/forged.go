@@ -18,23 +18,22 @@ import (
 // forged is a stranger's call: the customer's document, word for word, with a
 // proof that the stranger made for it with credentials of its own.
 func (g *grant) forged(ctx context.Context) error {
-	if g.world == nil {
-		return nil // DoiT's real endpoint is not for playing with
-	}
 	g.act("A stranger sends the customer's document with a proof of its own")
-	requests := g.world.endpointSide.Requests()
+	requests := g.endpointSide.Requests()
 	document := requests[len(requests)-1].Body
-	proof, err := g.world.proof(ctx, document)
+	proof, err := g.proof(ctx, document)
 	if err != nil {
 		return err
 	}
-	status, problem, err := g.world.post(ctx, g.endpoint, document, proof)
+	status, problem, err := g.post(ctx, document, proof)
 	if err != nil {
 		return err
 	}
 	g.check(doit, status == http.StatusForbidden, fmt.Sprintf("refused: %d %s", status, http.StatusText(status)), "")
-	g.quote(problem)
-	rows, err := g.world.endpoint.Registrations(ctx)
+	for _, line := range wrap(problem, text) {
+		g.quote(line)
+	}
+	rows, err := g.endpoint.Registrations(ctx)
 	if err != nil {
 		return err
 	}
@@ -49,14 +48,15 @@ func (w *world) proof(ctx context.Context, document []byte) (string, error) {
 		return "", err
 	}
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet,
-		"https://sts."+w.stranger.Region+".amazonaws.com/?Action=GetCallerIdentity&Version=2011-06-15&X-Amz-Expires=60", nil)
+		"https://sts."+region+".amazonaws.com/?Action=GetCallerIdentity&Version=2011-06-15&X-Amz-Expires=60", nil)
 	if err != nil {
 		return "", err
 	}
 	sum, empty := sha256.Sum256(document), sha256.Sum256(nil)
 	request.Header.Set("X-DoiT-Audience", w.endpointSide.Host)
 	request.Header.Set("X-DoiT-Content-Sha256", hex.EncodeToString(sum[:]))
-	url, _, err := v4.NewSigner().PresignHTTP(ctx, who, request, hex.EncodeToString(empty[:]), "sts", w.stranger.Region, time.Now())
+	digest := hex.EncodeToString(empty[:])
+	url, _, err := v4.NewSigner().PresignHTTP(ctx, who, request, digest, "sts", region, time.Now())
 	if err != nil {
 		return "", fmt.Errorf("sign the stranger's proof: %w", err)
 	}
@@ -64,8 +64,8 @@ func (w *world) proof(ctx context.Context, document []byte) (string, error) {
 }
 
 // post sends a document to the endpoint and returns what it was told.
-func (w *world) post(ctx context.Context, endpoint string, document []byte, proof string) (status int, problem string, err error) {
-	request, err := http.NewRequestWithContext(ctx, http.MethodPost, endpoint, bytes.NewReader(document))
+func (w *world) post(ctx context.Context, document []byte, proof string) (status int, problem string, err error) {
+	request, err := http.NewRequestWithContext(ctx, http.MethodPost, w.registrationURL, bytes.NewReader(document))
 	if err != nil {
 		return 0, "", err
 	}

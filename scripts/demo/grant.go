@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"strings"
-	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/cloudformation"
@@ -17,31 +16,32 @@ import (
 	"github.com/doitintl/aws-ro-access/scripts/internal/template"
 )
 
+const (
+	stackName     = "doit-support-demo"
+	ticket        = "12345"
+	unknownTicket = "31337"
+	jane          = ticket + "-jane" // the engineer's session
+)
+
 // grant is one stack of the published template, from launch to delete.
 type grant struct {
 	*stage
+	*world
 	template template.Template
-	stack    string
-	ticket   string
-	endpoint string      // where the function registers; empty is the template's own
-	customer aws.Config  // the account that launches it
-	account  string      // its number
-	engineer *aws.Config // a session of a role in DoiT's account, where there is one
-	world    *world      // what only the local cloud has; nil in a real account
-	pause    time.Duration
-
-	stackID string
-	outputs map[string]string
-	ended   bool
-	seen    map[string]bool  // stack events
-	session *aws.Credentials // DoiT's engineer, inside
+	stackID  string
+	outputs  map[string]string
+	made     map[string]string // physical IDs by logical ones
+	seen     map[string]bool   // stack events
+	session  aws.Config        // DoiT's engineer, inside
+	notices  *notices
 }
 
 // play goes through a grant's whole life. An error is what kept it from going
 // on; what merely went wrong is counted by the stage.
 func (g *grant) play(ctx context.Context) error {
 	for _, act := range []func(context.Context) error{
-		g.launch, g.resolved, g.told, g.door, g.inside, g.forged, g.dismiss, g.approve, g.refusedUpdate, g.end,
+		g.wrongAccount, g.launch, g.resolved, g.told, g.subscribe, g.door, g.inside, g.opened, g.widened, g.forged,
+		g.dismiss, g.approve, g.refusedUpdate, g.end,
 	} {
 		if err := act(ctx); err != nil {
 			return err
@@ -54,52 +54,42 @@ func (g *grant) cloudformation() *cloudformation.Client {
 	return cloudformation.NewFromConfig(g.customer)
 }
 
-// parameters are all that is set; the rest stays as published.
-func (g *grant) parameters(set map[string]string) []types.Parameter {
-	var all []types.Parameter
-	for name := range g.template.Parameters {
-		parameter := types.Parameter{ParameterKey: &name}
-		value, isSet := set[name]
-		switch {
-		case isSet:
-			parameter.ParameterValue = &value
-		case g.stackID != "":
-			parameter.UsePreviousValue = aws.Bool(true)
-		default:
-			continue
+// update changes one parameter of the stack and nothing else.
+func (g *grant) update(ctx context.Context, name, value string) (status string, events []types.StackEvent, err error) {
+	g.say(customer, span{plain, "updates the stack: " + name + " "}, span{faint, value})
+	var parameters []types.Parameter
+	for other := range g.template.Parameters {
+		if other != name {
+			parameters = append(parameters, types.Parameter{ParameterKey: &other, UsePreviousValue: aws.Bool(true)})
 		}
-		all = append(all, parameter)
 	}
-	return all
-}
-
-// update changes parameters of the stack and nothing else.
-func (g *grant) update(ctx context.Context, set map[string]string) (status string, events []types.StackEvent, err error) {
 	_, err = g.cloudformation().UpdateStack(ctx, &cloudformation.UpdateStackInput{
 		StackName: &g.stackID, UsePreviousTemplate: aws.Bool(true),
-		Parameters: g.parameters(set), Capabilities: []types.Capability{types.CapabilityCapabilityIam},
+		Parameters:   append(parameters, types.Parameter{ParameterKey: &name, ParameterValue: &value}),
+		Capabilities: []types.Capability{types.CapabilityCapabilityIam},
 	})
 	if err != nil {
-		return "", nil, fmt.Errorf("update stack %s: %w", g.stack, err)
+		return "", nil, fmt.Errorf("update stack %s: %w", stackName, err)
 	}
 	return g.follow(ctx)
 }
 
-// knock assumes SupportRole.
-func (g *grant) knock(ctx context.Context, as aws.Config, externalID, session string) (aws.Credentials, error) {
+// knock assumes SupportRole, and returns its session.
+func (g *grant) knock(ctx context.Context, as aws.Config, externalID, session string) (aws.Config, error) {
 	input := &sts.AssumeRoleInput{RoleArn: aws.String(g.outputs["RoleArn"]), RoleSessionName: &session}
 	if externalID != "" {
 		input.ExternalId = &externalID
 	}
-	return localcloud.Assume(ctx, as, input)
+	inside, err := localcloud.Assume(ctx, as, input)
+	return g.cloud.Config(region, inside), err
 }
 
-// as is the customer's account, seen by somebody else.
-func (g *grant) as(who aws.Credentials) aws.Config {
-	config := g.customer.Copy()
-	config.Credentials = aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) { return who, nil })
-	return config
+// again is what the door says to everything right.
+func (g *grant) again(ctx context.Context) error {
+	return second(g.knock(ctx, g.engineer, g.outputs["ExternalId"], jane))
 }
+
+func second[T any](_ T, err error) error { return err }
 
 // refused shows whether AWS refused a call for lack of a permission, and not
 // for any other reason.
@@ -108,17 +98,22 @@ func (s *stage) refused(voice style, what string, err error) {
 	switch {
 	case err == nil:
 		s.check(voice, false, what, "was let through")
-	case errors.As(err, &refusal) && strings.HasPrefix(refusal.ErrorCode(), "AccessDenied"):
+	case errors.As(err, &refusal) && isDenial(refusal.ErrorCode()):
 		s.check(voice, true, what, refusal.ErrorCode())
 	default:
-		s.check(voice, false, what, err.Error())
+		s.check(voice, false, what+": "+err.Error(), "")
 	}
+}
+
+// isDenial knows the words of all services that are called here.
+func isDenial(code string) bool {
+	return strings.HasPrefix(code, "AccessDenied") || code == "AuthorizationError"
 }
 
 // allowed shows whether a call went through.
 func (s *stage) allowed(voice style, what, seen string, err error) {
 	if err != nil {
-		seen = err.Error()
+		what, seen = what+": "+err.Error(), ""
 	}
 	s.check(voice, err == nil, what, seen)
 }

@@ -1,12 +1,11 @@
 // Command demo shows the whole life of a grant: the published template is
 // launched, used, dismissed, approved, updated and deleted in a local cloud,
 // which runs the built function and enforces IAM, beside DoiT's reference
-// endpoint. With -aws the same happens in a real account.
+// endpoint.
 package main
 
 import (
 	"context"
-	"errors"
 	"flag"
 	"fmt"
 	"io"
@@ -15,79 +14,62 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/doitintl/aws-ro-access/scripts/internal/given"
 	"github.com/doitintl/aws-ro-access/scripts/internal/template"
 )
 
 type options struct {
-	aws      bool
-	stack    string
-	region   string
-	ticket   string
-	engineer string
-	endpoint string
-	colour   bool
-	picture  string
-	pause    time.Duration // between two looks at the stack
+	colour  bool
+	picture string // the file to draw it in, if any
 }
 
 func main() {
 	var o options
-	flag.BoolVar(&o.aws, "aws", false, "play in the AWS account of the credentials in the environment, and not in a local cloud")
-	flag.StringVar(&o.stack, "stack", "doit-support-demo", "the `name` of the stack that is made, and deleted at the end")
-	flag.StringVar(&o.region, "region", "eu-west-1", "the `region` of the stack")
-	flag.StringVar(&o.ticket, "ticket", "12345", "the `number` of the support request")
-	flag.StringVar(&o.engineer, "engineer", "", "with -aws: a `profile` with a role of DoiT's account, to show the door from outside")
-	flag.StringVar(&o.endpoint, "endpoint", "", "with -aws: another `URL` of DoiT's to register at than the template's own")
-	flag.BoolVar(&o.colour, "colour", isTerminal(os.Stdout) && os.Getenv("NO_COLOR") == "", "colours, also where the output is no terminal")
-	flag.StringVar(&o.picture, "svg", "", "write a picture of the output to this `file` too")
-	flag.Parse()
-	o.pause = 50 * time.Millisecond
-	if o.aws {
-		o.pause = time.Second // AWS throttles
-	}
-
+	coloured := isTerminal(os.Stdout) && os.Getenv("NO_COLOR") == ""
+	flag.BoolVar(&o.colour, "colour", coloured, "colours, also where the output is no terminal")
+	flag.StringVar(&o.picture, "svg", "", "draw the output in this `file` too, and one screen of it beside that")
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	defer stop()
-	if err := run(ctx, o, os.Stdout, os.Stderr); err != nil {
-		fmt.Fprintln(os.Stderr, "demo:", err)
-		stop()
+	err := given.Parse()
+	if err == nil {
+		err = run(ctx, o, os.Stdout, os.Stderr)
+	}
+	if complain(ctx, err, os.Stderr) {
 		os.Exit(1)
 	}
+	stop()
 }
 
-func run(ctx context.Context, o options, out, progress io.Writer) (err error) {
+// complain says in one line what went wrong, if anything did. After an
+// interruption nobody asks what was under way.
+func complain(ctx context.Context, err error, to io.Writer) bool {
+	if err != nil && ctx.Err() != nil {
+		err = context.Cause(ctx)
+	}
+	if err != nil {
+		_, _ = fmt.Fprintln(to, "demo:", err) // nobody is left to tell
+	}
+	return err != nil
+}
+
+func run(ctx context.Context, o options, out, progress io.Writer) error {
 	published, err := template.Read()
 	if err != nil {
 		return err
 	}
-	if err := published.Check("TicketId", o.ticket); err != nil {
-		return err
-	}
-	if !o.aws && (o.engineer != "" || o.endpoint != "") {
-		return errors.New("-engineer and -endpoint go with -aws; the local cloud has its own")
-	}
-	g := &grant{
-		stage: &stage{out: out, colour: o.colour}, template: published,
-		stack: o.stack, ticket: o.ticket, endpoint: o.endpoint, seen: map[string]bool{}, pause: o.pause,
-	}
-	if o.aws {
-		err = g.realAccount(ctx, o.region, o.engineer)
-	} else {
-		var w *world
-		w, err = newWorld(ctx, g, o.region, progress)
-		defer w.close()
-	}
+	g := &grant{stage: &stage{out: out, colour: o.colour}, template: published, seen: map[string]bool{}}
+	g.world, err = newWorld(ctx, g.stage, published, progress)
+	defer g.world.close()
 	if err != nil {
 		return err
 	}
 	began := time.Now()
-	if err = g.play(ctx); err != nil {
-		return errors.Join(err, g.remove(ctx))
+	if err := g.play(ctx); err != nil {
+		return err
 	}
 	g.curtain(time.Since(began))
 	if o.picture != "" {
-		if err := os.WriteFile(o.picture, picture(g.shown), 0o600); err != nil {
-			return fmt.Errorf("write the picture: %w", err)
+		if err := draw(o.picture, g.shown); err != nil {
+			return err
 		}
 	}
 	if g.bad > 0 {

@@ -10,23 +10,23 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
-
-	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/service/cloudformation"
-	"github.com/aws/aws-sdk-go-v2/service/cloudformation/types"
-
-	"github.com/doitintl/aws-ro-access/scripts/internal/template"
+	"unicode/utf8"
 )
 
 // TestTheWholeLife is the demo itself, which checks each of its steps.
 func TestTheWholeLife(t *testing.T) {
-	picture := filepath.Join(t.TempDir(), "demo.svg")
+	t.Parallel()
+	whole := filepath.Join(t.TempDir(), "demo.svg")
 	var out bytes.Buffer
-	if err := run(t.Context(), options{stack: "whole-life", region: "eu-west-1", ticket: "12345", picture: picture, pause: 20 * time.Millisecond}, &out, io.Discard); err != nil {
+	if err := run(t.Context(), options{picture: whole}, &out, io.Discard); err != nil {
 		t.Fatalf("%v\n%s", err, out.String())
 	}
-	for _, want := range []string{"Customer", "CloudFormation", "DoiT", `"roleArn":"arn:aws:iam::111122223333:role/doit/whole-life-SupportRole-`, "UPDATE_ROLLBACK_COMPLETE"} {
+	for _, want := range []string{
+		"Customer  ", "CloudFormation  ", "DoiT  ", "Customer's mail ",
+		`"roleArn":"arn:aws:iam::111122223333:role/doit/`, "another AWS account", "UPDATE_ROLLBACK_COMPLETE",
+	} {
 		if !strings.Contains(out.String(), want) {
 			t.Errorf("the output lacks %q", want)
 		}
@@ -37,107 +37,69 @@ func TestTheWholeLife(t *testing.T) {
 			t.Errorf("the output has %q", secret)
 		}
 	}
-	drawn, err := os.ReadFile(picture)
+	for line := range strings.Lines(out.String()) {
+		if columns := utf8.RuneCountInString(strings.TrimRight(line, "\n")); columns > 80 {
+			t.Errorf("%d columns wrap in a terminal of 80: %s", columns, line)
+		}
+	}
+	if rows := wantPicture(t, whole); rows < 100 {
+		t.Errorf("the picture has %d rows of text, want all", rows)
+	}
+	if rows := wantPicture(t, screenOf(whole)); rows < 10 || rows > 40 {
+		t.Errorf("the screen has %d rows of text, want one screen", rows)
+	}
+}
+
+// wantPicture fails unless a picture is XML that needs nothing from elsewhere,
+// and returns its rows of text.
+func wantPicture(t *testing.T, file string) int {
+	t.Helper()
+	drawn, err := os.ReadFile(file) // #nosec G304 -- the test's own
 	if err != nil {
 		t.Fatal(err)
 	}
+	rows := map[string]bool{}
 	for tokens := xml.NewDecoder(bytes.NewReader(drawn)); ; {
-		if _, err := tokens.Token(); errors.Is(err, io.EOF) {
+		token, err := tokens.Token()
+		if errors.Is(err, io.EOF) {
 			break
 		} else if err != nil {
-			t.Fatalf("the picture is not XML: %v", err)
+			t.Fatalf("%s is not XML: %v", file, err)
+		}
+		if text, ok := token.(xml.StartElement); ok && text.Name.Local == "text" {
+			rows[text.Attr[1].Value] = true
 		}
 	}
 	for _, elsewhere := range []string{"@import", "url(", "href", "<script"} {
 		if bytes.Contains(drawn, []byte(elsewhere)) {
-			t.Errorf("the picture has %q, so it needs something from elsewhere", elsewhere)
+			t.Errorf("%s has %q, so it needs something from elsewhere", file, elsewhere)
 		}
 	}
+	return len(rows)
 }
 
-// account is a local cloud in the place of a real account, reached by the
-// environment alone, as a real one is.
-func account(t *testing.T) (*grant, options) {
-	t.Helper()
-	published, err := template.Read()
-	if err != nil {
-		t.Fatal(err)
-	}
-	behind := &grant{stage: &stage{out: io.Discard}, template: published, ticket: "12345"}
-	w, err := newWorld(t.Context(), behind, "eu-west-1", io.Discard)
-	t.Cleanup(w.close)
-	if err != nil {
-		t.Fatal(err)
-	}
-	engineer, err := behind.engineer.Credentials.Retrieve(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
-	profile := filepath.Join(t.TempDir(), "credentials")
-	if err := os.WriteFile(profile, []byte("[engineer]\naws_access_key_id="+engineer.AccessKeyID+"\naws_secret_access_key="+
-		engineer.SecretAccessKey+"\naws_session_token="+engineer.SessionToken+"\n"), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	t.Setenv("AWS_SHARED_CREDENTIALS_FILE", profile)
-	t.Setenv("AWS_CONFIG_FILE", profile)
-	t.Setenv("AWS_ENDPOINT_URL", w.cloud.URL)
-	t.Setenv("AWS_ACCESS_KEY_ID", customerAccount)
-	t.Setenv("AWS_SECRET_ACCESS_KEY", "local")
-	t.Setenv("AWS_SESSION_TOKEN", "")
-	return behind, options{aws: true, stack: "real", region: "eu-west-1", ticket: "12345", endpoint: behind.endpoint, engineer: "engineer", pause: 20 * time.Millisecond}
-}
-
-func TestInAnAccountItRemovesOnlyWhatItMade(t *testing.T) {
-	behind, o := account(t)
-	theirs := makeStack(t, behind, "theirs")
-
-	t.Run("the whole life", func(t *testing.T) {
-		var out bytes.Buffer
-		if err := run(t.Context(), o, &out, io.Discard); err != nil {
-			t.Fatalf("%v\n%s", err, out.String())
-		}
-		if !strings.Contains(out.String(), "is refused a secret") {
-			t.Errorf("the engineer was not inside:\n%s", out.String())
-		}
-		wantStacks(t, behind, theirs)
-	})
-	t.Run("without an engineer", func(t *testing.T) {
-		o := o
-		o.engineer = ""
-		if err := run(t.Context(), o, io.Discard, io.Discard); err != nil {
-			t.Fatal(err)
-		}
-		wantStacks(t, behind, theirs)
-	})
-	t.Run("a name that is taken", func(t *testing.T) {
-		o := o
-		o.stack = "theirs"
-		if err := run(t.Context(), o, io.Discard, io.Discard); err == nil || !strings.Contains(err.Error(), "theirs") {
-			t.Errorf("%v, want an error that names the stack", err)
-		}
-		wantStacks(t, behind, theirs)
-	})
-	t.Run("a create that is refused", func(t *testing.T) {
-		o := o
-		o.ticket = "99999"
-		if err := run(t.Context(), o, io.Discard, io.Discard); err == nil || !strings.Contains(err.Error(), "ROLLBACK_COMPLETE") {
-			t.Errorf("%v, want an error with what the stack came to", err)
-		}
-		wantStacks(t, behind, theirs)
-	})
-	t.Run("interrupted", func(t *testing.T) {
-		ctx, interrupt := context.WithCancel(t.Context())
-		defer interrupt()
-		err := run(ctx, o, writer(func(text []byte) {
-			if bytes.Contains(text, []byte("UPDATE_IN_PROGRESS")) { // in the middle of an update
-				interrupt()
+func TestInterruptedItSaysOneLine(t *testing.T) {
+	t.Parallel()
+	for _, at := range []string{"wrong account", "UPDATE_IN_PROGRESS"} {
+		t.Run(at, func(t *testing.T) {
+			t.Parallel()
+			ctx, interrupt := context.WithCancelCause(t.Context())
+			defer interrupt(nil)
+			var shown, said bytes.Buffer
+			err := run(ctx, options{}, writer(func(text []byte) {
+				shown.Write(text)
+				if strings.Contains(strings.Join(strings.Fields(shown.String()), " "), at) {
+					interrupt(errors.New("interrupt signal received"))
+				}
+			}), io.Discard)
+			if !complain(ctx, err, &said) || said.String() != "demo: interrupt signal received\n" {
+				t.Errorf("it said %q after %v, want one line", said.String(), err)
 			}
-		}), io.Discard)
-		if err == nil {
-			t.Error("no error, want one for the interruption")
-		}
-		wantStacks(t, behind, theirs)
-	})
+			if strings.Contains(shown.String(), "as it should be") {
+				t.Errorf("it played on to its end:\n%s", shown.String())
+			}
+		})
+	}
 }
 
 type writer func(text []byte)
@@ -147,36 +109,8 @@ func (w writer) Write(text []byte) (int, error) {
 	return len(text), nil
 }
 
-// makeStack makes a stack that is none of the demo's business.
-func makeStack(t *testing.T, behind *grant, name string) (id string) {
-	t.Helper()
-	made, err := behind.cloudformation().CreateStack(t.Context(), &cloudformation.CreateStackInput{
-		StackName: &name, TemplateBody: aws.String(`{"Resources":{"Topic":{"Type":"AWS::SNS::Topic"}}}`),
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	return *made.StackId
-}
-
-// wantStacks fails unless the account has exactly this stack.
-func wantStacks(t *testing.T, behind *grant, want string) {
-	t.Helper()
-	got, err := behind.cloudformation().DescribeStacks(t.Context(), &cloudformation.DescribeStacksInput{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, stack := range got.Stacks {
-		if *stack.StackId != want {
-			t.Errorf("stack %s is there as %s", *stack.StackName, stack.StackStatus)
-		}
-	}
-	if len(got.Stacks) == 0 || got.Stacks[0].StackStatus == types.StackStatusDeleteComplete {
-		t.Error("the stack that was there before is gone")
-	}
-}
-
 func TestAStepThatGoesWrongIsAnError(t *testing.T) {
+	t.Parallel()
 	var out bytes.Buffer
 	s := &stage{out: &out}
 	s.check(doit, true, "this is right", "")
@@ -194,14 +128,37 @@ func TestAStepThatGoesWrongIsAnError(t *testing.T) {
 	}
 }
 
-func TestWhatIsAskedOfTheLocalCloud(t *testing.T) {
-	for _, o := range []options{
-		{ticket: "12 45"},
-		{ticket: "12345", engineer: "profile"},
-		{ticket: "12345", endpoint: "https://127.0.0.1"},
-	} {
-		if err := run(t.Context(), o, io.Discard, io.Discard); err == nil {
-			t.Errorf("%+v: no error", o)
+func TestWhatTakesLongIsNeverSilent(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		var said bytes.Buffer
+		done := slowly(&said, "building: once")
+		time.Sleep(time.Second)
+		synctest.Wait()
+		if said.Len() > 0 {
+			t.Errorf("after a second it said %q, want nothing yet", said.String())
+		}
+		time.Sleep(time.Minute)
+		done()
+		time.Sleep(time.Minute)
+		if want := "building: once\n… still building\n… still building\n"; said.String() != want {
+			t.Errorf("in a minute it said %q, want %q", said.String(), want)
+		}
+	})
+}
+
+// A line is broken behind a comma or a space, and no byte of it is lost.
+func TestWhatIsQuotedIsWhole(t *testing.T) {
+	t.Parallel()
+	for _, whole := range []string{"", "short", strings.Repeat("ä", 200), strings.Repeat(`"member":"value",`, 20)} {
+		lines := broken(whole, 64)
+		if strings.Join(lines, "") != whole {
+			t.Errorf("%q was broken into %q", whole, lines)
+		}
+		for _, line := range lines {
+			if utf8.RuneCountInString(line) > 64 {
+				t.Errorf("a line of %q has more than 64 columns", lines)
+			}
 		}
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"net/url"
 	"slices"
 	"strings"
@@ -16,113 +17,100 @@ import (
 // otherwise work out from the template's conditions.
 func (g *grant) resolved(ctx context.Context) error {
 	g.act("What it made: SupportRole, as CloudFormation resolved it")
-	client, role := iam.NewFromConfig(g.customer), g.roleName()
+	client, role := iam.NewFromConfig(g.customer), g.made["SupportRole"]
 	got, err := client.GetRole(ctx, &iam.GetRoleInput{RoleName: &role})
 	if err != nil {
 		return fmt.Errorf("read SupportRole: %w", err)
 	}
-	trust, err := url.QueryUnescape(aws.ToString(got.Role.AssumeRolePolicyDocument))
+	trust, err := parse(aws.ToString(got.Role.AssumeRolePolicyDocument))
 	if err != nil {
 		return fmt.Errorf("read the trust policy: %w", err)
 	}
 	g.says(cloudFormation, "who may assume it")
-	if err := g.quoteStatements(trust); err != nil {
-		return err
+	for _, statement := range trust {
+		g.quoteTrust(statement)
 	}
 	attached, err := client.ListAttachedRolePolicies(ctx, &iam.ListAttachedRolePoliciesInput{RoleName: &role})
 	if err != nil {
 		return fmt.Errorf("list the attached policies: %w", err)
 	}
-	g.says(cloudFormation, "what they may do")
+	g.says(cloudFormation, "what they may do, and what not")
 	for _, policy := range attached.AttachedPolicies {
-		g.quote(aws.ToString(policy.PolicyArn))
-	}
-	inline, err := client.ListRolePolicies(ctx, &iam.ListRolePoliciesInput{RoleName: &role})
-	if err != nil {
-		return fmt.Errorf("list the inline policies: %w", err)
-	}
-	for _, name := range inline.PolicyNames {
-		g.says(cloudFormation, "and may not: %s", name)
-		policy, err := client.GetRolePolicy(ctx, &iam.GetRolePolicyInput{RoleName: &role, PolicyName: &name})
-		if err != nil {
-			return fmt.Errorf("read the inline policy %s: %w", name, err)
-		}
-		document, err := url.QueryUnescape(aws.ToString(policy.PolicyDocument))
-		if err != nil {
-			return fmt.Errorf("read the inline policy %s: %w", name, err)
-		}
-		if err := g.quoteStatements(document); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-func (g *grant) roleName() string {
-	arn := g.outputs["RoleArn"]
-	return arn[strings.LastIndexByte(arn, '/')+1:]
-}
-
-// quoteStatements shows every statement of a policy, whole, a member a line.
-func (g *grant) quoteStatements(document string) error {
-	var policy struct {
-		Statement []map[string]any
-	}
-	if err := json.Unmarshal([]byte(document), &policy); err != nil {
-		return fmt.Errorf("read a policy: %w", err)
-	}
-	for i, statement := range policy.Statement {
-		if i > 0 {
-			g.quote(" ")
-		}
-		for _, member := range members(statement) {
-			if actions, ok := statement[member].([]any); ok {
-				text := make([]string, len(actions))
-				for i, action := range actions {
-					text[i] = fmt.Sprint(action)
-				}
-				slices.Sort(text)
-				for i, line := range wrap(strings.Join(text, " "), 84) {
-					g.quote(fmt.Sprintf("%-10s %s", map[bool]string{true: member}[i == 0], line))
-				}
-				continue
-			}
-			if conditions, ok := statement[member].(map[string]any); ok {
-				g.quoteNested(member, conditions)
-				continue
-			}
-			g.quote(fmt.Sprintf("%-10s %v", member, statement[member]))
-		}
-	}
-	return nil
-}
-
-// members are the names of a statement's parts in the order in which it is read.
-func members(statement map[string]any) []string {
-	order := []string{"Sid", "Effect", "Principal", "Action", "Resource", "Condition"}
-	var names []string
-	for name := range statement {
-		names = append(names, name)
-	}
-	slices.SortFunc(names, func(a, b string) int { return slices.Index(order, a) - slices.Index(order, b) })
-	return names
-}
-
-// quoteNested shows a Principal or a Condition: operator, key and value.
-func (g *grant) quoteNested(member string, value map[string]any) {
-	var lines []string
-	for operator, inner := range value {
-		keys, ok := inner.(map[string]any)
-		if !ok {
-			lines = append(lines, fmt.Sprintf("%s %v", operator, inner))
+		name := aws.ToString(policy.PolicyName)
+		if name == "SecurityAudit" {
+			g.quote("SecurityAudit: AWS's own")
 			continue
 		}
-		for key, wanted := range keys {
-			lines = append(lines, fmt.Sprintf("%s %s %v", operator, key, wanted))
+		version, err := client.GetPolicyVersion(ctx, &iam.GetPolicyVersionInput{
+			PolicyArn: policy.PolicyArn, VersionId: aws.String("v1"),
+		})
+		if err != nil {
+			return fmt.Errorf("read the policy %s: %w", name, err)
+		}
+		statements, err := parse(aws.ToString(version.PolicyVersion.Document))
+		if err != nil {
+			return fmt.Errorf("read the policy %s: %w", name, err)
+		}
+		for _, statement := range statements {
+			g.quote(statement.summary())
 		}
 	}
-	slices.Sort(lines)
-	for i, line := range lines {
-		g.quote(fmt.Sprintf("%-10s %s", map[bool]string{true: member}[i == 0], line))
+	return nil
+}
+
+// statement is a policy's. Of its lists only the lengths are shown.
+type statement struct {
+	Sid, Effect string
+	Principal   any
+	Action      any
+	NotAction   []string
+	Condition   map[string]map[string]any
+}
+
+func parse(document string) ([]statement, error) {
+	text, err := url.QueryUnescape(document)
+	if err != nil {
+		return nil, err
 	}
+	var policy struct{ Statement []statement }
+	return policy.Statement, json.Unmarshal([]byte(text), &policy)
+}
+
+// summary is a line on a statement of the limits, whose lists are in the
+// template, each with its reason.
+func (s statement) summary() string {
+	if s.NotAction != nil {
+		return fmt.Sprintf("%s: denies all but %d actions", s.Sid, len(s.NotAction))
+	}
+	actions, _ := s.Action.([]any)
+	return fmt.Sprintf("%s: denies %d actions", s.Sid, len(actions))
+}
+
+// quoteTrust shows a statement of the trust policy, whole.
+func (g *grant) quoteTrust(s statement) {
+	g.quote(fmt.Sprintf("%-9s %v to %v", s.Effect, s.Action, principal(s.Principal)))
+	words := map[string]string{"StringEquals": "is", "StringLike": "is like", "DateLessThan": "is before"}
+	label := "Condition"
+	for _, operator := range slices.Sorted(maps.Keys(s.Condition)) {
+		for _, key := range slices.Sorted(maps.Keys(s.Condition[operator])) {
+			word, known := words[operator]
+			if !known {
+				word = operator
+			}
+			g.quote(fmt.Sprintf("%-9s %s %s %v", label, key, word, s.Condition[operator][key]))
+			label = ""
+		}
+	}
+}
+
+func principal(p any) string {
+	named, ok := p.(map[string]any)
+	if !ok {
+		return fmt.Sprint(p)
+	}
+	var all []string
+	for _, kind := range slices.Sorted(maps.Keys(named)) {
+		all = append(all, fmt.Sprint(named[kind]))
+	}
+	return strings.Join(all, " ")
 }

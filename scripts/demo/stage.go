@@ -5,6 +5,7 @@ import (
 	"io"
 	"strings"
 	"time"
+	"unicode/utf8"
 )
 
 // style is what a piece of text is for. The terminal and the picture have
@@ -20,12 +21,21 @@ const (
 	customer
 	cloudFormation
 	doit
+	mail
 )
 
-// The three voices of a grant.
-var voices = map[style]string{customer: "Customer", cloudFormation: "CloudFormation", doit: "DoiT"}
+// The four voices of a grant.
+var voices = map[style]string{
+	customer: "Customer", cloudFormation: "CloudFormation", doit: "DoiT", mail: "Customer's mail",
+}
 
-const gutter = 16 // columns for the voices
+// A line has the 80 columns of a plain terminal.
+const (
+	width  = 80
+	gutter = 16 // columns for the voices
+	text   = width - gutter
+	column = 40 // of a check's text, where it stands beside what was seen
+)
 
 type span struct {
 	style style
@@ -57,7 +67,9 @@ func (s *stage) act(name string) {
 	if len(s.shown) > 0 {
 		s.show()
 	}
-	s.show(span{title, name})
+	for _, line := range wrap(name, width) {
+		s.show(span{title, line})
+	}
 }
 
 // say shows a line of one voice, whose name stands where it begins to speak.
@@ -70,14 +82,18 @@ func (s *stage) say(voice style, spans ...span) {
 	s.show(append([]span{{voice, fmt.Sprintf("%-*s", gutter, name)}}, spans...)...)
 }
 
+// says lets a voice speak, in as many lines as it takes.
 func (s *stage) says(voice style, format string, values ...any) {
-	s.say(voice, span{plain, fmt.Sprintf(format, values...)})
+	for _, line := range wrap(fmt.Sprintf(format, values...), text) {
+		s.say(voice, span{plain, line})
+	}
 }
 
-// quote shows text as it is, faint, under the line before.
-func (s *stage) quote(text string) {
-	for line := range strings.Lines(text) {
-		s.show(span{plain, strings.Repeat(" ", gutter)}, span{faint, strings.TrimRight(line, "\n")})
+// quote shows text faint under the line before, broken where it is too long
+// and not changed otherwise.
+func (s *stage) quote(quoted string) {
+	for _, line := range broken(quoted, text) {
+		s.show(span{plain, strings.Repeat(" ", gutter)}, span{faint, line})
 	}
 }
 
@@ -90,19 +106,20 @@ func (s *stage) check(voice style, ok bool, what, seen string) {
 		s.bad++
 		mark = span{bad, "✗ "}
 	}
-	s.say(voice, mark, span{plain, fmt.Sprintf("%-62s  ", what)}, span{faint, seen})
-}
-
-// terminal is a span in the colours that every terminal has, which follow its
-// owner's theme.
-func terminal(s span, colour bool) string {
-	codes := map[style]string{
-		faint: "2", title: "1", good: "32", bad: "1;31", customer: "36", cloudFormation: "33", doit: "35",
+	const room = text - 2
+	lines := wrap(what, room)
+	beside := max(utf8.RuneCountInString(lines[len(lines)-1]), column) + 1
+	if beside+utf8.RuneCountInString(seen) > room && seen != "" {
+		lines = append(lines, "")
 	}
-	if code := codes[s.style]; colour && code != "" && s.text != "" {
-		return "\x1b[" + code + "m" + s.text + "\x1b[0m"
+	for i, line := range lines {
+		spans := []span{mark, {plain, line}}
+		if i == len(lines)-1 && seen != "" {
+			spans = []span{mark, {plain, fmt.Sprintf("%-*s ", column, line)}, {faint, seen}}
+		}
+		s.say(voice, spans...)
+		mark = span{plain, "  "}
 	}
-	return s.text
 }
 
 // curtain sums up.
@@ -114,4 +131,46 @@ func (s *stage) curtain(took time.Duration) {
 		mark = span{bad, fmt.Sprintf("✗ %d of %d not as it should be", s.bad, s.good+s.bad)}
 	}
 	s.show(mark, span{faint, fmt.Sprintf("  in %.1f s", took.Seconds())})
+}
+
+// terminal is a span in the colours that every terminal has, which follow its
+// owner's theme.
+func terminal(s span, colour bool) string {
+	codes := map[style]string{
+		faint: "2", title: "1", good: "32", bad: "1;31", customer: "36", cloudFormation: "33", doit: "35", mail: "34",
+	}
+	if code := codes[s.style]; colour && code != "" && s.text != "" {
+		return "\x1b[" + code + "m" + s.text + "\x1b[0m"
+	}
+	return s.text
+}
+
+// wrap breaks text between words, no line longer than the width where it can be.
+func wrap(words string, width int) (lines []string) {
+	line := ""
+	for word := range strings.FieldsSeq(words) {
+		if line != "" && utf8.RuneCountInString(line+" "+word) > width {
+			lines = append(lines, line)
+			line = ""
+		}
+		if line != "" {
+			line += " "
+		}
+		line += word
+	}
+	return append(lines, line)
+}
+
+// broken cuts text into lines without changing a byte of it, behind a comma or
+// a space where there is one.
+func broken(whole string, width int) (lines []string) {
+	for utf8.RuneCountInString(whole) > width {
+		end := len(string([]rune(whole)[:width]))
+		at := strings.LastIndexAny(whole[:end], ", ") + 1
+		if at == 0 {
+			at = end
+		}
+		lines, whole = append(lines, whole[:at]), whole[at:]
+	}
+	return append(lines, whole)
 }

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bytes"
 	"context"
 	"crypto/tls"
 	"encoding/json"
@@ -9,16 +8,19 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"net/http/httptest"
 	"net/http/httputil"
 	"net/url"
 	"os"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
-	s3types "github.com/aws/aws-sdk-go-v2/service/s3/types"
+	"github.com/aws/aws-sdk-go-v2/service/s3/types"
 	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
+	"github.com/aws/aws-sdk-go-v2/service/sns"
 
 	"github.com/doitintl/aws-ro-access/scripts/internal/code"
 	"github.com/doitintl/aws-ro-access/scripts/internal/localcloud"
@@ -28,6 +30,7 @@ import (
 )
 
 const (
+	region          = "eu-west-1"
 	customerAccount = "111122223333"
 	strangerAccount = "999988887777"
 )
@@ -38,18 +41,26 @@ type world struct {
 	cloud    *localcloud.Cloud
 	endpoint *localcloud.Endpoint
 	// endpointSide stands before the endpoint and keeps what came, as it came.
-	endpointSide *runtimeapi.Server
-	client       *http.Client
-	dir, region  string
-	zip          code.Zip
-	valuables    valuables
+	endpointSide    *runtimeapi.Server
+	registrationURL string
+	client          *http.Client
+	mailbox         *httptest.Server // of the customer
+	dir             string
+	zip             code.Zip
+	valuables       valuables
+	doitAccount     string
 
-	doitUser, doitRoot, stranger aws.Config
+	// Who calls AWS: the customer's root, and a role of the customer's without any rights; a role of DoiT's, a user
+	// and the root; a role of somebody else's.
+	customer, bystander, engineer, doitUser, doitRoot, stranger aws.Config
 }
 
+// valuables are what a session must not get at.
+type valuables struct{ bucket, object, secret, topic, api string }
+
 // newWorld starts everything. Its close ends it, also after an error.
-func newWorld(ctx context.Context, g *grant, region string, progress io.Writer) (w *world, err error) {
-	w = &world{region: region}
+func newWorld(ctx context.Context, s *stage, t template.Template, progress io.Writer) (w *world, err error) {
+	w = &world{doitAccount: t.DoiT["aws"].Account}
 	if w.dir, err = os.MkdirTemp("", "demo-"); err != nil {
 		return w, fmt.Errorf("make a folder for the demo: %w", err)
 	}
@@ -57,52 +68,85 @@ func newWorld(ctx context.Context, g *grant, region string, progress io.Writer) 
 	if err != nil {
 		return w, err
 	}
-	if w.cloud, err = localcloud.Start(ctx, localcloud.Options{Progress: progress, Roots: certificate.File}); err != nil {
-		return w, err
-	}
-	doitAccount := g.template.DoiT["aws"].Account
-	engineer, err := w.cloud.Session(ctx, doitAccount, "support-engineer", "jane", "sts:AssumeRole")
+	w.cloud, err = localcloud.Start(ctx, localcloud.Options{Progress: progress, Roots: certificate.File})
 	if err != nil {
 		return w, err
 	}
-	user, err := w.cloud.User(ctx, doitAccount, "somebody", "sts:AssumeRole")
-	if err != nil {
+	if err := w.makeCallers(ctx); err != nil {
 		return w, err
 	}
-	stranger, err := w.cloud.Session(ctx, strangerAccount, "stranger", "mallory", "sts:AssumeRole")
-	if err != nil {
+	built := slowly(progress, "building the function and the reference endpoint: once, for up to two minutes")
+	defer built()
+	if err := errors.Join(w.publish(ctx, t), w.fillAccount(ctx), w.listen(ctx, certificate)); err != nil {
 		return w, err
 	}
-	asEngineer := w.cloud.Config(region, engineer)
-	g.engineer, g.customer, g.account, g.world = &asEngineer, w.cloud.Root(customerAccount, region), customerAccount, w
-	w.doitUser, w.doitRoot, w.stranger = w.cloud.Config(region, user), w.cloud.Root(doitAccount, region), w.cloud.Config(region, stranger)
-	// Cold, the Go compiler has a minute's work with SQLite.
-	slow := time.AfterFunc(2*time.Second, func() {
-		_, _ = fmt.Fprintln(progress, "building the function and the reference endpoint") // a courtesy
-	})
-	defer slow.Stop()
-	if err := errors.Join(w.publish(ctx, g.template), w.fillAccount(ctx, g.customer), w.listen(ctx, doitAccount, certificate, g.ticket)); err != nil {
-		return w, err
-	}
-	g.endpoint = "https://" + w.endpointSide.Host + "/v1/registrations"
-	g.act("On this machine: an AWS emulator that enforces IAM (MiniStack), and DoiT's reference endpoint")
+	s.act("On this machine: an AWS emulator that enforces IAM (MiniStack), and DoiT's reference endpoint")
 	for _, account := range []struct {
 		voice        style
 		number, note string
 	}{
-		{customer, customerAccount, "with an object, a secret and an API key to lose"},
-		{doit, doitAccount, "with an engineer's role, and the endpoint's"},
+		{customer, customerAccount, "with data, a secret and an API key to lose"},
+		{doit, w.doitAccount, "with roles of an engineer and the endpoint"},
 		{plain, strangerAccount, "a stranger's"},
 	} {
-		g.say(account.voice, span{plain, "account " + account.number + ", "}, span{faint, account.note})
+		s.say(account.voice, span{plain, "account " + account.number + ", "}, span{faint, account.note})
 	}
 	return w, nil
 }
 
+// slowly says what takes its time, after two seconds and then every twenty
+// until it is done.
+func slowly(progress io.Writer, what string) (done func()) {
+	ctx, cancel := context.WithCancel(context.Background())
+	said := make(chan struct{})
+	go func() {
+		defer close(said)
+		for wait := 2 * time.Second; ; wait = 20 * time.Second {
+			select {
+			case <-ctx.Done():
+				return
+			case <-time.After(wait):
+				_, _ = fmt.Fprintln(progress, what) // a courtesy
+			}
+			what = "… still building"
+		}
+	}()
+	return func() {
+		cancel()
+		<-said
+	}
+}
+
+func (w *world) makeCallers(ctx context.Context) error {
+	w.customer, w.doitRoot = w.cloud.Root(customerAccount, region), w.cloud.Root(w.doitAccount, region)
+	user, err := w.cloud.User(ctx, w.doitAccount, "somebody", "sts:AssumeRole")
+	if err != nil {
+		return err
+	}
+	w.doitUser = w.cloud.Config(region, user)
+	for _, role := range []struct {
+		as                     *aws.Config
+		account, name, session string
+		may                    string
+	}{
+		{&w.engineer, w.doitAccount, "support-engineer", "jane", "sts:AssumeRole"},
+		{&w.stranger, strangerAccount, "stranger", "mallory", "sts:AssumeRole"},
+		{&w.bystander, customerAccount, "bystander", "bystander", "sts:GetCallerIdentity"},
+	} {
+		session, err := w.cloud.Session(ctx, role.account, role.name, role.session, role.may)
+		if err != nil {
+			return err
+		}
+		*role.as = w.cloud.Config(region, session)
+	}
+	return nil
+}
+
 // listen starts the endpoint, and before it a server that keeps each request
 // and passes it on untouched.
-func (w *world) listen(ctx context.Context, doitAccount string, certificate *runtimeapi.Certificate, ticket string) error {
-	transport := &http.Transport{TLSClientConfig: &tls.Config{RootCAs: certificate.Pool(), MinVersion: tls.VersionTLS12}}
+func (w *world) listen(ctx context.Context, certificate *runtimeapi.Certificate) error {
+	trusting := &tls.Config{RootCAs: certificate.Pool(), MinVersion: tls.VersionTLS12}
+	transport := &http.Transport{TLSClientConfig: trusting}
 	w.client = &http.Client{Transport: transport, Timeout: 30 * time.Second}
 
 	var behind *url.URL
@@ -117,7 +161,7 @@ func (w *world) listen(ctx context.Context, doitAccount string, certificate *run
 	if err != nil {
 		return err
 	}
-	as, err := w.cloud.Session(ctx, doitAccount, "registration-endpoint", "registration", "sts:AssumeRole")
+	as, err := w.cloud.Session(ctx, w.doitAccount, "registration-endpoint", "registration", "sts:AssumeRole")
 	if err != nil {
 		return err
 	}
@@ -126,6 +170,7 @@ func (w *world) listen(ctx context.Context, doitAccount string, certificate *run
 	if err != nil {
 		return err
 	}
+	w.registrationURL = "https://" + w.endpointSide.Host + "/v1/registrations"
 	behind, err = url.Parse(w.endpoint.URL)
 	return err
 }
@@ -139,38 +184,67 @@ func (w *world) publish(ctx context.Context, t template.Template) error {
 	if w.zip, err = code.Build(ctx, root); err != nil {
 		return err
 	}
-	return localcloud.PublishCode(ctx, w.cloud.Root(customerAccount, w.region), t, w.zip.Bytes)
+	return localcloud.PublishCode(ctx, w.customer, t, w.zip.Bytes)
 }
 
-// fillAccount gives the customer something to lose: an object and a secret,
-// each with a policy of its own that opens it to every role of the account, and
-// an API key.
-func (w *world) fillAccount(ctx context.Context, as aws.Config) error {
-	w.valuables = valuables{bucket: "customer-data", object: "payroll.csv", secret: "database-password", open: " that its own policy opens to everybody here"}
-	client, bucket := s3.NewFromConfig(as), &w.valuables.bucket
-	if err := w.makeBucket(ctx, client, *bucket); err != nil {
-		return err
+// fillAccount gives the customer something to lose: a topic, which SNS opens to
+// every role of its account from birth, an object and a secret with a policy of
+// their own that does the same, and an API key.
+func (w *world) fillAccount(ctx context.Context) error {
+	w.valuables = valuables{bucket: "customer-data", object: "payroll.csv", secret: "database-password"}
+	client := sns.NewFromConfig(w.customer)
+	topic, err := client.CreateTopic(ctx, &sns.CreateTopicInput{Name: aws.String("orders")})
+	if err != nil {
+		return fmt.Errorf("make the customer's topic: %w", err)
 	}
-	if _, err := client.PutObject(ctx, &s3.PutObjectInput{Bucket: bucket, Key: &w.valuables.object, Body: bytes.NewReader([]byte("name,salary\n"))}); err != nil {
+	w.valuables.topic = aws.ToString(topic.TopicArn)
+	// SNS's own policy says as much by AWS:SourceOwner, of which the emulator does not know.
+	if _, err := client.SetTopicAttributes(ctx, &sns.SetTopicAttributesInput{
+		TopicArn: topic.TopicArn, AttributeName: aws.String("Policy"),
+		AttributeValue: open("sns:Publish", w.valuables.topic),
+	}); err != nil {
+		return fmt.Errorf("open the customer's topic: %w", err)
+	}
+	return errors.Join(w.makeObject(ctx), w.makeSecret(ctx), w.makeAPI(ctx))
+}
+
+func (w *world) makeObject(ctx context.Context) error {
+	client, bucket := s3.NewFromConfig(w.customer), &w.valuables.bucket
+	if _, err := client.CreateBucket(ctx, &s3.CreateBucketInput{
+		Bucket: bucket, CreateBucketConfiguration: &types.CreateBucketConfiguration{LocationConstraint: region},
+	}); err != nil {
+		return fmt.Errorf("make the customer's bucket: %w", err)
+	}
+	if _, err := client.PutObject(ctx, &s3.PutObjectInput{
+		Bucket: bucket, Key: &w.valuables.object, Body: strings.NewReader("name,salary\n"),
+	}); err != nil {
 		return fmt.Errorf("put an object into the customer's bucket: %w", err)
 	}
-	if _, err := client.PutBucketPolicy(ctx, &s3.PutBucketPolicyInput{Bucket: bucket, Policy: open("s3:GetObject", "arn:aws:s3:::"+*bucket+"/*")}); err != nil {
+	if _, err := client.PutBucketPolicy(ctx, &s3.PutBucketPolicyInput{
+		Bucket: bucket, Policy: open("s3:GetObject", "arn:aws:s3:::"+*bucket+"/*"),
+	}); err != nil {
 		return fmt.Errorf("open the customer's bucket: %w", err)
 	}
-	secrets := secretsmanager.NewFromConfig(as)
-	if _, err := secrets.CreateSecret(ctx, &secretsmanager.CreateSecretInput{Name: &w.valuables.secret, SecretString: aws.String("correct horse")}); err != nil {
+	return nil
+}
+
+func (w *world) makeSecret(ctx context.Context) error {
+	client, name := secretsmanager.NewFromConfig(w.customer), &w.valuables.secret
+	if _, err := client.CreateSecret(ctx, &secretsmanager.CreateSecretInput{
+		Name: name, SecretString: aws.String("correct horse"),
+	}); err != nil {
 		return fmt.Errorf("make the customer's secret: %w", err)
 	}
-	if _, err := secrets.PutResourcePolicy(ctx, &secretsmanager.PutResourcePolicyInput{
-		SecretId: &w.valuables.secret, ResourcePolicy: open("secretsmanager:GetSecretValue", "*"),
+	if _, err := client.PutResourcePolicy(ctx, &secretsmanager.PutResourcePolicyInput{
+		SecretId: name, ResourcePolicy: open("secretsmanager:GetSecretValue", "*"),
 	}); err != nil {
 		return fmt.Errorf("open the customer's secret: %w", err)
 	}
-	return w.makeAPI(ctx, as)
+	return nil
 }
 
-func (w *world) makeAPI(ctx context.Context, as aws.Config) error {
-	text, err := appSync(ctx, as, http.MethodPost, "/v1/apis", `{"name":"shop","authenticationType":"API_KEY"}`)
+func (w *world) makeAPI(ctx context.Context) error {
+	text, err := appSync(ctx, w.customer, http.MethodPost, "/v1/apis", `{"name":"shop","authenticationType":"API_KEY"}`)
 	if err != nil {
 		return err
 	}
@@ -183,24 +257,15 @@ func (w *world) makeAPI(ctx context.Context, as aws.Config) error {
 		return fmt.Errorf("make the customer's API: %w", err)
 	}
 	w.valuables.api = made.GraphqlAPI.APIID
-	_, err = appSync(ctx, as, http.MethodPost, "/v1/apis/"+w.valuables.api+"/apikeys", "{}")
+	_, err = appSync(ctx, w.customer, http.MethodPost, "/v1/apis/"+w.valuables.api+"/apikeys", "{}")
 	return err
-}
-
-func (w *world) makeBucket(ctx context.Context, client *s3.Client, name string) error {
-	_, err := client.CreateBucket(ctx, &s3.CreateBucketInput{
-		Bucket: &name, CreateBucketConfiguration: &s3types.CreateBucketConfiguration{LocationConstraint: s3types.BucketLocationConstraint(w.region)},
-	})
-	if err != nil {
-		return fmt.Errorf("make the bucket %s: %w", name, err)
-	}
-	return nil
 }
 
 // open is a resource's policy that lets every role of the customer's account do one thing.
 func open(action, resource string) *string {
-	return aws.String(`{"Version":"2012-10-17","Statement":{"Effect":"Allow","Principal":"*","Action":"` + action + `","Resource":"` + resource +
-		`","Condition":{"StringEquals":{"aws:PrincipalAccount":"` + customerAccount + `"}}}}`)
+	return aws.String(`{"Version":"2012-10-17","Statement":{"Effect":"Allow","Principal":"*",` +
+		`"Action":"` + action + `","Resource":"` + resource + `",` +
+		`"Condition":{"StringEquals":{"aws:PrincipalAccount":"` + customerAccount + `"}}}}`)
 }
 
 // row is the stack's one registration.
@@ -220,6 +285,9 @@ func (w *world) row(ctx context.Context, stackID string) (localcloud.Registratio
 func (w *world) close() {
 	if w.cloud != nil {
 		w.cloud.Stop()
+	}
+	if w.mailbox != nil {
+		w.mailbox.Close()
 	}
 	if w.endpointSide != nil {
 		w.endpointSide.Close()

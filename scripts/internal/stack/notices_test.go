@@ -177,7 +177,7 @@ func TestWhatIsNoticed(t *testing.T) {
 			t.Errorf("%s is noticed", name)
 		}
 	}
-	for member, value := range map[string]string{"source": "mallory", "detail-type": "AWS Service Event via CloudTrail"} {
+	for member, value := range map[string]string{"source": "mallory", "detail-type": "AWS Service Event"} {
 		if matches(func(event map[string]any) { event[member] = value }) {
 			t.Errorf("an event whose %s is %s is noticed", member, value)
 		}
@@ -206,9 +206,9 @@ func TestANoticeIsOneSentence(t *testing.T) {
 
 			// The transformer hands a sentence on in quotation marks, which it demands of a text.
 			// https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-transform-target-input.html
-			want := `"At 2026-11-24T10:00:00Z DoiT opened the read-only session ` + test.opened + ` in your AWS account ` +
-				account + `, from 192.0.2.101. To end the access, update the stack ` + s.name + ` in ` + region +
-				` with Access dismissed, or delete it."`
+			want := `"At 2026-11-24T10:00:00Z DoiT opened the read-only session ` + test.opened +
+				` in your AWS account ` + account + `, from 192.0.2.101. To end the access, update the stack ` +
+				s.name + ` in ` + region + ` with Access dismissed, or delete it."`
 			if got := s.received(); !slices.Equal(got, []string{want}) {
 				t.Errorf("the queue got\n\t%q, want\n\t%q", got, want)
 			}
@@ -289,7 +289,9 @@ func (s *stack) subscriptions() (all []string) {
 func (s *stack) subscribe(protocol, endpoint string) {
 	s.Helper()
 	topic := s.topic()
-	_, err := s.sns().Subscribe(s.Context(), &sns.SubscribeInput{TopicArn: &topic, Protocol: &protocol, Endpoint: &endpoint})
+	_, err := s.sns().Subscribe(s.Context(), &sns.SubscribeInput{
+		TopicArn: &topic, Protocol: &protocol, Endpoint: &endpoint,
+	})
 	s.must(err)
 }
 
