@@ -3,10 +3,16 @@ package endpoint
 import (
 	_ "embed"
 	"encoding/json"
+	"errors"
+	"fmt"
 	"html/template"
 	"log/slog"
 	"net/http"
+	"net/url"
+	"strconv"
 	"time"
+
+	"github.com/doitintl/aws-ro-access/scripts/internal/registrations"
 )
 
 //go:embed page.html
@@ -15,7 +21,10 @@ var pageText string
 //go:embed page.css
 var pageStyle []byte
 
-var page = template.Must(template.New("page").Parse(pageText))
+var pageTemplate = template.Must(template.New("page").Parse(pageText))
+
+// mostListed is how many registrations a page of the list has, unless less are asked for.
+const mostListed = 1000
 
 // admin shows what is registered, to people and programs on this machine. It has
 // external IDs, so a page of a stranger's whose name points here (DNS rebinding)
@@ -30,7 +39,8 @@ func (a *admin) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	header.Set("Cache-Control", "no-store")
 	header.Set("X-Content-Type-Options", "nosniff")
 	header.Set("Referrer-Policy", "no-referrer")
-	header.Set("Content-Security-Policy", "default-src 'none'; style-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'")
+	header.Set("Content-Security-Policy",
+		"default-src 'none'; style-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'")
 	switch {
 	case !isLoopback(r.Host):
 		http.Error(w, "this address answers to a loopback host only", http.StatusMisdirectedRequest)
@@ -47,21 +57,53 @@ func (a *admin) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
+// shown is what the page is made of.
+type shown struct {
+	Registrations []registrations.Registration
+	Next          string // where the list goes on, empty at its end
+}
+
 func (a *admin) show(w http.ResponseWriter, r *http.Request) {
-	all, err := a.store.list(r.Context(), time.Now())
+	limit, err := parseLimit(r.URL.Query().Get("limit"))
 	if err != nil {
+		http.Error(w, err.Error(), http.StatusBadRequest)
+		return
+	}
+	p, err := a.store.list(r.Context(), r.URL.Query().Get("after"), limit, time.Now())
+	switch {
+	case errors.Is(err, errNoSuchRow):
+		http.Error(w, "?after= names no registration; it may be forgotten by now: begin anew", http.StatusBadRequest)
+		return
+	case err != nil:
 		a.log.ErrorContext(r.Context(), "list registrations", "error", err.Error())
 		http.Error(w, "the registrations cannot be read; the log says why", http.StatusServiceUnavailable)
 		return
 	}
+	view := shown{Registrations: p.rows}
+	if p.next {
+		last := p.rows[len(p.rows)-1].RegistrationID
+		view.Next = r.URL.Path + "?" + url.Values{"limit": {strconv.Itoa(limit)}, "after": {last}}.Encode()
+		w.Header().Set("Link", "<"+view.Next+">; rel=next")
+	}
 	if r.URL.Path == "/" {
 		w.Header().Set("Content-Type", "text/html; charset=utf-8")
-		err = page.Execute(w, all)
+		err = pageTemplate.Execute(w, view)
 	} else {
 		w.Header().Set("Content-Type", "application/json")
-		err = json.NewEncoder(w).Encode(all)
+		err = json.NewEncoder(w).Encode(view.Registrations)
 	}
 	if err != nil {
 		a.log.WarnContext(r.Context(), "show registrations", "error", err.Error())
 	}
+}
+
+func parseLimit(text string) (int, error) {
+	if text == "" {
+		return mostListed, nil
+	}
+	limit, err := strconv.Atoi(text)
+	if err != nil || limit < 1 {
+		return 0, fmt.Errorf("?limit= is a number from 1 to %d", mostListed)
+	}
+	return min(limit, mostListed), nil
 }

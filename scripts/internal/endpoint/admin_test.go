@@ -41,7 +41,7 @@ func TestAdminShowsWhatIsRegistered(t *testing.T) {
 		t.Errorf("an empty page is %s", text)
 	}
 	a := r.expect(t, r.newCall(somebody, "Create", map[string]any{"ticketId": "12345", "access": "approved", "accessExpires": "2099-12-31T00:00:00Z", "issuedAt": "2026-01-02T03:04:05Z"}), nil)
-	r.expect(t, r.newCall(somebody, "Create", map[string]any{"roleArn": "arn:aws:iam::111122223333:role/<script>alert(1)</script>x", "access": "dismissed"}), nil)
+	r.expect(t, r.newCall(somebody, "Create", map[string]any{"roleArn": "arn:aws:iam::111122223333:role/<script>alert(1)</script>/x", "access": "dismissed"}), nil)
 
 	rows := r.list(t)
 	i := slices.IndexFunc(rows, func(l registrations.Registration) bool { return l.RegistrationID == a.id })

@@ -67,6 +67,11 @@ func member(text string) func(*testing.T, *running, *call) {
 	return body(func(b []byte) []byte { return append(append(b[:len(b)-1:len(b)-1], text...), '}') })
 }
 
+// requestID writes the requestId as the raw JSON given.
+func requestID(text string) func(*testing.T, *running, *call) {
+	return body(func(b []byte) []byte { return bytes.Replace(b, []byte("3d9b5b1e"), []byte(text), 1) })
+}
+
 func age(by time.Duration) func(*testing.T, *running, *call) {
 	return func(_ *testing.T, _ *running, c *call) { c.at = c.at.Add(by) }
 }
@@ -104,7 +109,6 @@ func TestSizesAndFormsAreRefusedBeforeAnybodyIsAsked(t *testing.T) {
 	for _, a := range []attack{
 		{"a body of 10 MiB", body(func([]byte) []byte { return bytes.Repeat([]byte("x"), 10<<20) }), bodyTooLarge, 0},
 		{"a body one byte too long", body(func(b []byte) []byte { return append(b, bytes.Repeat([]byte(" "), bodyLimit+1-len(b))...) }), bodyTooLarge, 0},
-		{"a proof of 64 KiB", header("X-Doit-Caller-Identity", strings.Repeat("x", 64<<10)), proofTooLarge, 0},
 		{"a proof one byte too long", header("X-Doit-Caller-Identity", strings.Repeat("x", proofLimit+1)), proofTooLarge, 0},
 		{"two proofs that are too long together", header("X-Doit-Caller-Identity", strings.Repeat("x", 5<<10), strings.Repeat("x", 5<<10)), proofTooLarge, 0},
 		{"text", header("Content-Type", "text/plain"), unsupportedMedia, 0},
@@ -129,7 +133,14 @@ func TestSizesAndFormsAreRefusedBeforeAnybodyIsAsked(t *testing.T) {
 		{"UTF-16", body(func(b []byte) []byte {
 			return append([]byte("\xff\xfe"), bytes.Join(bytes.Split(b, nil), []byte{0})...)
 		}), invalidRegistration, 0},
-		{"invalid UTF-8", with("requestId", ""), invalidRegistration, 0},
+		{"an empty requestId", with("requestId", ""), invalidRegistration, 0},
+		{"a requestId of 129 characters", with("requestId", strings.Repeat("é", 129)), invalidRegistration, 0},
+		{"invalid UTF-8", body(func(b []byte) []byte { return append([]byte("\xff"), b...) }), invalidRegistration, 0},
+		{"half a UTF-16 character", requestID(`\ud800`), invalidRegistration, 0},
+		{"the other half", requestID(`\udc00`), invalidRegistration, 0},
+		{"both halves in the wrong order", requestID(`\udc00\ud800`), invalidRegistration, 0},
+		{"half a character behind a whole one", requestID(`\ud83d\ude00\ud83d`), invalidRegistration, 0},
+		{"half a character behind a backslash", requestID(`\\\ud83d`), invalidRegistration, 0},
 		{"invalid UTF-8 in a string", body(func(b []byte) []byte { return bytes.Replace(b, []byte("3d9b5b1e"), []byte("3d9b\xff\xfe"), 1) }), invalidRegistration, 0},
 		{"nested 10,000 deep", member(`,"ticketId":` + strings.Repeat("[", 5000) + strings.Repeat("]", 5000)), invalidRegistration, 0},
 		{"nested deeper than the reader goes", body(func([]byte) []byte { return bytes.Repeat([]byte("["), 15000) }), invalidRegistration, 0},
@@ -155,6 +166,14 @@ func TestSizesAndFormsAreRefusedBeforeAnybodyIsAsked(t *testing.T) {
 		{"a role without a name", with("roleArn", "arn:aws:iam::111122223333:role/doit/"), invalidRegistration, 0},
 		{"a stack of no partition", with("stackId", strings.Replace(stackID, ":aws:", ":aws-iso:", 1)), invalidRegistration, 0},
 		{"something else than a stack", with("stackId", "arn:aws:cloudformation:eu-west-1:111122223333:changeSet/doit/1"), invalidRegistration, 0},
+		{"a stack's name with a dot", with("stackId", strings.Replace(stackID, "/doit/", "/do.it/", 1)), invalidRegistration, 0},
+		{"a stackId that is too long", with("stackId", stackID+strings.Repeat("5", 1024)), invalidRegistration, 0},
+		{"a role's name with an exclamation mark", with("roleArn", roleArn+"!"), invalidRegistration, 0},
+		{"a role's name of 65", with("roleArn", "arn:aws:iam::111122223333:role/"+strings.Repeat("x", 65)), invalidRegistration, 0},
+		{"a region without a number", with("region", "eu-west"), invalidRegistration, 0},
+		{"an expiry before 2020", with("accessExpires", "2019-12-31T23:59:59Z"), invalidRegistration, 0},
+		{"an issuedAt before 2020", with("issuedAt", "2019-12-31T23:59:59Z"), invalidRegistration, 0},
+		{"an issuedAt of the year 1", with("issuedAt", "0001-01-01T00:00:00Z"), invalidRegistration, 0},
 		{"another access", with("access", "Approved"), invalidRegistration, 0},
 		{"an expiry with a fraction", with("accessExpires", "2026-12-31T00:00:00.5Z"), invalidRegistration, 0},
 		{"an expiry in another zone", with("accessExpires", "2026-12-31T00:00:00+01:00"), invalidRegistration, 0},
@@ -166,6 +185,10 @@ func TestSizesAndFormsAreRefusedBeforeAnybodyIsAsked(t *testing.T) {
 
 		{"another path", func(_ *testing.T, _ *running, c *call) { c.path = "/v1/registrations/" }, notFound, 0},
 		{"the admin's path", func(_ *testing.T, _ *running, c *call) { c.path = "/" }, notFound, 0},
+		{"a query", func(_ *testing.T, _ *running, c *call) { c.path += "?x=y" }, notFound, 0},
+		{"an empty query", func(_ *testing.T, _ *running, c *call) { c.path += "?" }, notFound, 0},
+		{"a path with an escape", func(_ *testing.T, _ *running, c *call) { c.path = "/v1/registration%73" }, notFound, 0},
+		{"a path with two slashes", func(_ *testing.T, _ *running, c *call) { c.path = "//v1/registrations" }, notFound, 0},
 		{"another method", func(_ *testing.T, _ *running, c *call) { c.method = http.MethodPut }, methodNotAllowed, 0},
 	} {
 		t.Run(a.name, a.run)
@@ -216,7 +239,7 @@ func TestProofsThatAreNotTheOneFormAreRefusedBeforeAnybodyIsAsked(t *testing.T) 
 		{"another partition's suffix", host("sts.eu-west-1.amazonaws.com.cn"), invalidProof, 0},
 		{"the global endpoint", resigned("https://sts.amazonaws.com", "us-east-1", nil), invalidProof, 0},
 		{"FIPS", resigned("https://sts-fips.us-east-1.amazonaws.com", "us-east-1", nil), invalidProof, 0},
-		{"an unknown region", resigned("https://sts.eu-west-9.amazonaws.com", "eu-west-9", nil), invalidProof, 0},
+		{"an unknown region", resigned("https://sts.eu-west-9.amazonaws.com", "eu-west-9", nil), unknownRegion, 0},
 		{"an isolated region", resigned("https://sts.us-iso-east-1.c2s.ic.gov", "us-iso-east-1", nil), invalidProof, 0},
 		{"one region's host with another's scope", resigned("https://sts.eu-west-1.amazonaws.com", "us-east-1", nil), invalidProof, 0},
 		{"no TLS", proof_(replace("https://", "http://")), invalidProof, 0},
@@ -271,15 +294,15 @@ func TestProofsOfSomethingElseAreRefused(t *testing.T) {
 		{"the support role's own proof", func(t *testing.T, _ *running, c *call) {
 			c.as = session(t, customer, "SupportRole")
 			c.members["roleArn"] = "arn:aws:iam::111122223333:role/SupportRole"
-		}, supportRoleItself, 1},
+		}, fromSupportRole, 1},
 		{"the support role's own proof, by another path and case", func(t *testing.T, _ *running, c *call) {
 			c.as = session(t, customer, "SupportRole")
 			c.members["roleArn"] = "arn:aws:iam::111122223333:role/doit/supportROLE"
-		}, supportRoleItself, 1},
+		}, fromSupportRole, 1},
 		{"the support role deregisters itself", func(t *testing.T, _ *running, c *call) {
 			c.as = session(t, customer, "SupportRole")
 			c.members["roleArn"], c.members["requestType"] = "arn:aws:iam::111122223333:role/SupportRole", "Delete"
-		}, supportRoleItself, 1},
+		}, fromSupportRole, 1},
 		{"another account's role", with("roleArn", "arn:aws:iam::999999999999:role/doit/x"), disagreement, 1},
 		{"another partition's role", with("roleArn", "arn:aws-cn:iam::111122223333:role/doit/x"), disagreement, 1},
 		{"another account's stack", with("stackId", strings.Replace(stackID, customer, stranger, 1)), disagreement, 1},

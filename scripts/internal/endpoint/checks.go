@@ -1,6 +1,7 @@
 package endpoint
 
 import (
+	"context"
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
@@ -20,113 +21,189 @@ const (
 	// How far a proof's time may be from the clock. STS ignores X-Amz-Expires and
 	// takes 15 minutes, so the endpoint has to look for itself.
 	proofWindow = 5 * time.Minute
+	// The clock of a request, less half a second for the answer to travel.
+	requestLimit = 9*time.Second - 500*time.Millisecond
+	bodyTimeout  = 5 * time.Second
 )
 
 // register checks one request from top to bottom, asks nobody before it must, and
 // records it. It returns what it knew when it took or refused the request.
-func (e *endpoint) register(r *http.Request) (ev event, err error) {
+func (e *endpoint) register(ctx context.Context, w http.ResponseWriter, r *http.Request) (ev event, err error) {
 	ev.at = time.Now()
-
-	// Sizes, media type, body.
-	proofs := r.Header.Values("X-DoiT-Caller-Identity")
-	if len(strings.Join(proofs, "")) > proofLimit {
-		return ev, proofTooLarge
-	}
-	body, err := readBody(r)
+	received, err := e.receive(w, r, &ev)
 	if err != nil {
 		return ev, err
 	}
-	if !isJSON(r.Header.Values("Content-Type")) {
-		return ev, unsupportedMedia
-	}
-	digest := sha256.Sum256(body)
-	ev.digest = hex.EncodeToString(digest[:])
-	if keys := r.Header.Values("Idempotency-Key"); len(keys) != 1 || keys[0] != ev.digest {
-		return ev, wrongIdempotencyKey
-	}
-	if ev.registration, err = decode(body); err != nil {
-		return ev, fmt.Errorf("%w: %w", invalidRegistration, err)
-	}
-
-	// The proof's form and time.
-	if len(proofs) == 0 {
-		return ev, missingProof
-	}
-	if len(proofs) > 1 {
-		return ev, fmt.Errorf("%w: doubled", invalidProof)
-	}
-	p, err := rebuild(proofs[0])
+	p, err := rebuild(received)
 	if err != nil {
 		return ev, err
 	}
 	if ev.at.Sub(p.signedAt).Abs() > proofWindow {
 		return ev, untimelyProof
 	}
-	if ev.issuedAt.IsZero() {
-		ev.issuedAt = p.signedAt
+	if ev.issuedAt.Sub(ev.at) > proofWindow {
+		return ev, issuedInFuture
 	}
-	if ev.issuedAt.Sub(p.signedAt) > proofWindow {
-		return ev, issuedInFuture // it would shut out all later events
+	ev.proved = p.signedAt
+	if err := e.identify(ctx, &ev, p); err != nil {
+		return ev, err
 	}
-
-	// Who signed it, by the word of STS.
-	if ev.caller, err = e.sts.identify(r.Context(), p, e.audience, ev.digest, e.stsLimit); err != nil {
-		return ev, otherwise(stsUnavailable, err)
-	}
-	switch {
-	case ev.caller.role == "":
-		return ev, notAnAssumedRole
-	case ev.caller.account != ev.accountID:
-		return ev, anotherAccount
-	case strings.EqualFold(ev.caller.role, ev.roleName()): // IAM's names differ by more than case
-		return ev, supportRoleItself
-	case !agree(ev.registration, ev.caller, p):
-		return ev, disagreement
-	}
-	tooEarly := e.early.names(ev.roleArn, ev.at)
-
-	// What is known of this stack and role.
-	seen, err := e.store.find(r.Context(), ev.stackID, ev.roleArn)
-	switch {
-	case err != nil:
-		return ev, otherwise(storageUnavailable, err)
-	case seen.overtakes(ev):
-		return ev, overtaken
-	case ev.requestType == "Delete":
-		return e.take(r.Context(), ev, seen, "")
-	case ev.requestType == "Update" && seen.saysOrSaid(ev.saying()):
-		return e.take(r.Context(), ev, seen, registrations.AsItWas)
-	case !e.tickets.open(ev.ticketID, ev.accountID):
-		return ev, ticketNotOpen.about(ev.ticketID)
-	case e.refuse != "":
-		return ev, refused.saying(e.refuse)
-	case ev.saying().ended(ev.at): // ending access never waits
-		return e.take(r.Context(), ev, seen, registrations.Ended)
-	case tooEarly:
-		return ev, roleNotAssumable
-	case e.role == nil:
-		return e.take(r.Context(), ev, seen, registrations.Unwatched)
-	}
-
-	// The role.
-	if err := e.role.verify(r.Context(), ev.registration, e.roleLimit); err != nil {
-		return ev, otherwise(roleUnverifiable, err)
-	}
-	return e.take(r.Context(), ev, seen, registrations.Opens)
+	return e.decide(ctx, ev)
 }
 
-func readBody(r *http.Request) ([]byte, error) {
+// receive reads a request, and returns its proof as it came. The order is sizes,
+// media type, body, and whether there is one proof.
+func (e *endpoint) receive(w http.ResponseWriter, r *http.Request, ev *event) (received string, err error) {
+	proofs := r.Header.Values("X-DoiT-Caller-Identity")
+	if len(strings.Join(proofs, "")) > proofLimit {
+		return "", proofTooLarge
+	}
+	body, err := readBody(w, r)
+	if err != nil {
+		return "", err
+	}
+	if !isJSON(r.Header.Values("Content-Type")) {
+		return "", unsupportedMedia
+	}
+	digest := sha256.Sum256(body)
+	ev.digest = hex.EncodeToString(digest[:])
+	if keys := r.Header.Values("Idempotency-Key"); len(keys) != 1 || keys[0] != ev.digest {
+		return "", wrongIdempotencyKey
+	}
+	if ev.registration, err = decode(body); err != nil {
+		return "", fmt.Errorf("%w: %w", invalidRegistration, err)
+	}
+	switch len(proofs) {
+	case 0:
+		return "", missingProof
+	case 1:
+		return proofs[0], nil
+	default:
+		return "", fmt.Errorf("%w: doubled", invalidProof)
+	}
+}
+
+// readBody reads a body that has to come soon.
+func readBody(w http.ResponseWriter, r *http.Request) ([]byte, error) {
 	if r.ContentLength > bodyLimit {
 		return nil, bodyTooLarge
 	}
+	patience := http.NewResponseController(w)
+	if err := patience.SetReadDeadline(time.Now().Add(bodyTimeout)); err != nil {
+		return nil, fmt.Errorf("%w: %w", bodyIncomplete, err)
+	}
 	body, err := io.ReadAll(io.LimitReader(r.Body, bodyLimit+1))
 	if err != nil {
-		return nil, fmt.Errorf("%w: read the body: %w", invalidRegistration, err)
+		return nil, fmt.Errorf("%w: read the body: %w", bodyIncomplete, err)
 	}
 	if len(body) > bodyLimit {
 		return nil, bodyTooLarge
 	}
+	// From here on net/http only looks whether the caller is still there.
+	if err := patience.SetReadDeadline(time.Time{}); err != nil {
+		return nil, fmt.Errorf("%w: %w", bodyIncomplete, err)
+	}
+	connectionOf(r).whole()
+	if r.ContentLength >= 0 { // nobody finds out what else a chunked request has
+		w.Header().Del("Connection")
+	}
 	return body, nil
+}
+
+// identify asks STS who signed the proof, and whether that may speak for the customer.
+func (e *endpoint) identify(ctx context.Context, ev *event, p proof) error {
+	asking, cancel := context.WithTimeout(ctx, e.limits.identity)
+	defer cancel()
+	leave, err := e.identityCalls.enter(asking, "")
+	if err != nil {
+		return fmt.Errorf("%w: wait for other calls: %w", stsUnavailable, err)
+	}
+	ev.caller, err = e.sts.identify(asking, p, e.audience, ev.digest)
+	leave()
+	switch {
+	case err != nil:
+		return otherwise(stsUnavailable, err)
+	case ev.caller.role == "":
+		return notAnAssumedRole
+	case ev.caller.account != ev.accountID:
+		return anotherAccount
+	case strings.EqualFold(ev.caller.role, ev.roleName()): // IAM's names differ by more than case
+		return fromSupportRole
+	}
+	opened, err := e.store.opened(ctx, ev.accountID, ev.caller.role)
+	switch {
+	case err != nil:
+		return otherwise(storageUnavailable, err)
+	case opened:
+		return fromSupportRole
+	case !agree(ev.registration, ev.caller, p):
+		return disagreement
+	}
+	return nil
+}
+
+// decide takes or refuses an event by what is known of its row, its ticket and
+// its role. What narrows an access waits for neither ticket nor role.
+func (e *endpoint) decide(ctx context.Context, ev event) (event, error) {
+	tooEarly := e.early.names(ev.roleArn, ev.at)
+	seen, err := e.store.find(ctx, ev)
+	if err != nil {
+		return ev, otherwise(storageUnavailable, err)
+	}
+	look, sure := seen.unlooked(ev)
+	ev.look = look
+	bucket := e.gives
+	if ev.narrows() {
+		bucket = e.takes
+	}
+	switch {
+	case seen.overtakes(ev):
+		return ev, overtaken
+	case !bucket.allow(ev.accountID, ev.at):
+		return ev, accountTooBusy
+	case sure:
+		return e.take(ctx, ev)
+	case !e.tickets.open(ev.ticketID, ev.accountID):
+		return ev, ticketNotOpen.about(ev.ticketID)
+	case e.refuse != "":
+		return ev, refused.saying(e.refuse)
+	case tooEarly:
+		return ev, roleNotAssumable
+	case e.role == nil:
+		ev.look = registrations.Unwatched
+		return e.take(ctx, ev)
+	}
+	if err := e.verify(ctx, ev); err != nil {
+		return ev, err
+	}
+	ev.look = registrations.Opens
+	return e.take(ctx, ev)
+}
+
+// verify looks at the role, one try after another.
+func (e *endpoint) verify(ctx context.Context, ev event) error {
+	leave, err := e.roleCalls.enter(ctx, ev.accountID)
+	if err != nil {
+		return fmt.Errorf("%w: wait for other calls: %w", roleUnverifiable, err)
+	}
+	defer leave()
+	if err := e.role.verify(ctx, ev.registration); err != nil {
+		return otherwise(roleUnverifiable, err)
+	}
+	return nil
+}
+
+// take records the event. That goes on when the caller hangs up.
+func (e *endpoint) take(ctx context.Context, ev event) (event, error) {
+	o := e.store.take(ctx, ev)
+	ev.id = o.id
+	if o.err != nil {
+		return ev, otherwise(storageUnavailable, o.err)
+	}
+	if o.gone {
+		return ev, notRegistered
+	}
+	return ev, nil
 }
 
 func isJSON(types []string) bool {

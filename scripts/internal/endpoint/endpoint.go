@@ -7,21 +7,26 @@ import (
 	"log/slog"
 	"net/http"
 	"time"
-
-	"github.com/doitintl/aws-ro-access/scripts/internal/registrations"
+	"unicode/utf8"
 )
+
+// path is the only public one, byte for byte.
+const path = "/v1/registrations"
 
 // endpoint answers POST /v1/registrations.
 type endpoint struct {
 	audience string
+	limits   limits
 	sts      *stsClient
-	stsLimit time.Duration
 	role     *roleVerifier // nil: roles are not looked at
-	// All calls for one role together have this long.
-	roleLimit time.Duration
-	store     *store
-	tickets   tickets
-	log       *slog.Logger
+	store    *store
+	tickets  tickets
+	log      *slog.Logger
+
+	// What is under way, and what each account sends: what gives it access or
+	// says something again, and apart from that what takes access away.
+	identityCalls, roleCalls *gate
+	gives, takes             *buckets
 
 	// Misbehaviour, for demonstrations and tests.
 	refuse   string
@@ -31,20 +36,30 @@ type endpoint struct {
 	stopping <-chan struct{}
 }
 
+// limits are how long a request may take, from its first byte on, and the one
+// question to STS who signed its proof.
+type limits struct{ request, identity time.Duration }
+
 func (e *endpoint) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if e.hang {
 		e.hangUp(w, r)
 	}
+	w.Header().Set("Cache-Control", "no-store")
+	w.Header().Set("Connection", "close") // unless the request is read to its end
 	switch {
 	case !e.throttle.allows(time.Now()):
 		e.answer(w, r, event{}, tooManyRequests)
-	case r.URL.Path != "/v1/registrations":
+	case r.RequestURI != path:
 		e.answer(w, r, event{}, notFound)
 	case r.Method != http.MethodPost:
 		w.Header().Set("Allow", http.MethodPost)
 		e.answer(w, r, event{}, methodNotAllowed)
 	default:
-		ev, err := e.register(r)
+		// One clock for all that the checks wait for. It leaves the caller of ten
+		// seconds an answer.
+		ctx, cancel := context.WithDeadline(r.Context(), connectionOf(r).begun().Add(e.limits.request))
+		defer cancel()
+		ev, err := e.register(ctx, w, r)
 		e.answer(w, r, ev, err)
 	}
 }
@@ -52,39 +67,63 @@ func (e *endpoint) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 // answer writes the answer, and one line to the log: what of it, but neither the
 // external ID nor the proof.
 func (e *endpoint) answer(w http.ResponseWriter, r *http.Request, ev event, err error) {
-	line := []any{
-		"requestType", ev.requestType, "requestId", ev.requestID, "account", ev.accountID, "region", ev.region,
-		"stack", ev.stack(), "role", ev.roleArn, "ticket", ev.ticketID, "access", ev.access, "caller", ev.caller.arn,
-	}
-	if !ev.at.IsZero() {
-		line = append(line, "milliseconds", time.Since(ev.at).Milliseconds())
-	}
-	w.Header().Set("Cache-Control", "no-store")
+	line := ev.line()
 	var refusal *Problem
 	if !errors.As(err, &refusal) {
-		e.log.InfoContext(r.Context(), "taken", append(line, "status", http.StatusOK, "registration", ev.id)...)
+		line = append(line, "status", http.StatusOK, "registration", ev.id)
+		e.log.InfoContext(r.Context(), "taken", line...)
 		w.Header().Set("Content-Type", "application/json")
-		_ = json.NewEncoder(w).Encode(map[string]string{"registrationId": ev.id}) // the caller may have gone, and will ask again
+		// The caller may have gone, and will ask again.
+		_ = json.NewEncoder(w).Encode(map[string]string{"registrationId": ev.id})
 		return
 	}
-	level := slog.LevelWarn
-	if refusal.Status >= http.StatusInternalServerError {
-		level = slog.LevelError
+	line = append(line, "status", refusal.Status, "problem", refusal.name(), "error", err.Error())
+	switch {
+	case r.Context().Err() != nil:
+		e.log.InfoContext(r.Context(), "the caller hung up", line...)
+	case refusal.Status >= http.StatusInternalServerError:
+		e.log.ErrorContext(r.Context(), "refused", line...)
+	default:
+		e.log.WarnContext(r.Context(), "refused", line...)
 	}
-	e.log.Log(r.Context(), level, "refused", append(line, "status", refusal.Status, "problem", refusal.name(), "error", err.Error())...)
 	refusal.write(w)
 }
 
-// take records the event in a transaction that looks at the row once more.
-func (e *endpoint) take(ctx context.Context, ev event, seen row, role registrations.Look) (event, error) {
-	ev.role = role
-	id, gone, err := e.store.take(ctx, ev, seen)
-	ev.id = id
-	if err != nil {
-		return ev, otherwise(storageUnavailable, err)
+// line is what the log says of an event. Until somebody has proved to be who it
+// is, nobody writes much there.
+func (e event) line() []any {
+	most := longestLogged
+	if e.caller.arn != "" {
+		most = bodyLimit
 	}
-	if gone {
-		return ev, notRegistered
+	var line []any
+	for _, field := range []struct{ name, value string }{
+		{"requestType", e.requestType}, {"requestId", e.requestID}, {"account", e.accountID}, {"region", e.region},
+		{"stack", e.stack()}, {"role", e.roleArn}, {"ticket", e.ticketID}, {"access", e.access},
+		{"caller", e.caller.arn},
+	} {
+		line = append(line, field.name, cut(field.value, most))
 	}
-	return ev, nil
+	if !e.at.IsZero() {
+		line = append(line, "milliseconds", time.Since(e.at).Milliseconds())
+	}
+	return line
+}
+
+// longestLogged is how many bytes a field of an unproved request has in the log.
+const longestLogged = 512
+
+// cut shortens a text to what takes so many bytes in JSON.
+func cut(text string, most int) string {
+	size := 0
+	for i, r := range text {
+		size += utf8.RuneLen(r)
+		if r < ' ' || r == '"' || r == '\\' || r == '\u2028' || r == '\u2029' {
+			size += len(`\u0000`) - 1
+		}
+		if size > most {
+			return text[:i]
+		}
+	}
+	return text
 }

@@ -145,9 +145,9 @@ func TestNothingIsLostUnderLoad(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer func() { _ = kept.db.Close() }() // only read
+	defer func() { _ = kept.close() }() // only read
 	var verdict string
-	if err := kept.db.QueryRowContext(t.Context(), "PRAGMA integrity_check").Scan(&verdict); err != nil || verdict != "ok" {
+	if err := kept.readers.QueryRowContext(t.Context(), "PRAGMA integrity_check").Scan(&verdict); err != nil || verdict != "ok" {
 		t.Errorf("the database says %q, %v", verdict, err)
 	}
 }

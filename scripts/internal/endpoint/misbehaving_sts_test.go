@@ -64,7 +64,7 @@ func TestAnSTSThatMakesNoSenseProvesNothing(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			r, _ := startScripted(t, scripted{identify: c.identify}, []string{"-verify-role=false"}, func(o *options) { o.stsLimit = 500 * time.Millisecond })
+			r, _ := startScripted(t, scripted{identify: c.identify}, []string{"-verify-role=false"}, func(o *options) { o.limits.identity = 500 * time.Millisecond })
 			r.expect(t, r.newCall(somebody, "Create", nil), c.want)
 			if rows := r.list(t); (len(rows) == 1) != (c.want == nil) {
 				t.Errorf("%d rows", len(rows))
@@ -109,17 +109,6 @@ func TestARedirectingSTSIsNotFollowed(t *testing.T) {
 	}
 	if followed.Load() != 0 {
 		t.Errorf("the endpoint followed %d redirects", followed.Load())
-	}
-}
-
-func TestASilentSTSIsGivenUpAfterFiveSecondsAndRolesAfterEight(t *testing.T) {
-	t.Parallel()
-	o, err := parseOptions([]string{"-cert", "x", "-key", "x"}, nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if o.stsLimit != 5*time.Second || o.roleLimit != 8*time.Second {
-		t.Errorf("the limits are %v and %v", o.stsLimit, o.roleLimit)
 	}
 }
 

@@ -25,18 +25,20 @@ type options struct {
 	throttle          int
 	early             time.Duration
 	hang              bool
-
-	stsLimit, roleLimit time.Duration
+	perAccount        int
+	connections       int
+	limits            limits
 }
 
 func parseOptions(args []string, usage io.Writer) (options, error) {
-	o := options{stsLimit: stsTimeout, roleLimit: roleTimeout}
+	o := options{limits: limits{request: requestLimit, identity: stsTimeout}}
 	flags := flag.NewFlagSet("endpoint", flag.ContinueOnError)
-	flags.SetOutput(usage)
+	flags.SetOutput(io.Discard) // a wrong value is told once, by the error
 	flags.StringVar(&o.listen, "listen", "127.0.0.1:8443", "serve registrations on this `address`; port 0 picks a free one")
 	flags.StringVar(&o.cert, "cert", "", "TLS certificate `file`, PEM (required)")
 	flags.StringVar(&o.key, "key", "", "TLS key `file`, PEM (required)")
-	flags.StringVar(&o.audience, "audience", "", "`host[:port]` for which callers make their proofs (the listen address by default)")
+	flags.StringVar(&o.audience, "audience", "",
+		"`host[:port]` for which callers make their proofs (the listen address by default)")
 	flags.Func("sts", "another STS base `URL`, as the local cloud's (AWS's own by default)", func(text string) (err error) {
 		o.sts, err = parseBase(text)
 		return err
@@ -48,11 +50,19 @@ func parseOptions(args []string, usage io.Writer) (options, error) {
 		o.tickets, err = parseTickets(text)
 		return err
 	})
+	flags.IntVar(&o.perAccount, "per-account", 30,
+		"take `N` Creates and Updates a second of one account, ten times as many at once; 0 is no limit")
+	flags.IntVar(&o.connections, "connections", 1000, "keep `N` connections at most")
 	flags.StringVar(&o.refuse, "refuse", "", "misbehave: refuse everything new with this `detail`")
 	flags.IntVar(&o.throttle, "throttle", 0, "misbehave: take `N` requests a second and answer 429 to the rest")
 	seconds := flags.Float64("early", 0, "misbehave: answer 425 for this many `seconds` after a role is first named")
 	flags.BoolVar(&o.hang, "hang", false, "misbehave: never answer")
-	if err := flags.Parse(args); err != nil {
+	err := flags.Parse(args)
+	if errors.Is(err, flag.ErrHelp) {
+		flags.SetOutput(usage)
+		flags.Usage()
+	}
+	if err != nil {
 		return options{}, err
 	}
 	o.early = time.Duration(*seconds * float64(time.Second))
@@ -67,6 +77,12 @@ func (o options) check(rest int) error {
 		return errors.New("-cert and -key are missing; the endpoint speaks TLS only")
 	case o.throttle < 0 || o.early < 0:
 		return errors.New("-throttle and -early take no negative number")
+	case o.perAccount < 0 || o.connections < 1:
+		return errors.New("-per-account takes no negative number, and -connections a positive one")
+	case o.audience == "" && isWildcard(o.listen):
+		return fmt.Errorf("-listen %s is every address, so -audience has to say by which name callers know it", o.listen)
+	case o.audience != "" && !isHost(o.audience):
+		return fmt.Errorf("-audience %q is not HOST or HOST:PORT", o.audience)
 	case o.admin != "" && !isLoopback(o.admin):
 		return fmt.Errorf("-admin %s is not a loopback address; external IDs are shown there, so it must be", o.admin)
 	}
@@ -81,11 +97,29 @@ func parseBase(text string) (*url.URL, error) {
 		return nil, err
 	}
 	plain := base.Scheme == "http" && isLoopback(base.Host)
-	if base.Scheme != "https" && !plain || base.Host == "" || base.User != nil ||
-		base.Path != "" && base.Path != "/" || base.RawQuery != "" || base.Fragment != "" {
+	bare := *base == url.URL{Scheme: base.Scheme, Host: base.Host, Path: base.Path}
+	rooted := base.Path == "" || base.Path == "/"
+	private := base.Scheme == "https" && base.Host != "" || plain
+	if !bare || !rooted || !private {
 		return nil, errors.New("not https://HOST[:PORT], nor http:// on a loopback address")
 	}
 	return &url.URL{Scheme: base.Scheme, Host: base.Host}, nil
+}
+
+// isWildcard tells whether an address to listen on is every address.
+func isWildcard(address string) bool {
+	host, _, err := net.SplitHostPort(address)
+	if err != nil {
+		return false // listening says what is wrong
+	}
+	ip, err := netip.ParseAddr(host)
+	return host == "" || err == nil && ip.IsUnspecified()
+}
+
+// isHost tells whether a text is what stands between https:// and a path.
+func isHost(text string) bool {
+	made, err := url.Parse("https://" + text)
+	return err == nil && made.Host == text && made.Hostname() != ""
 }
 
 // isLoopback tells whether host or host:port is this machine to itself.

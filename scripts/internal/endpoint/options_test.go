@@ -2,7 +2,6 @@ package endpoint
 
 import (
 	"bytes"
-	"context"
 	"encoding/json"
 	"io"
 	"log/slog"
@@ -184,27 +183,4 @@ func TestProblemsAreDistinctAndFixed(t *testing.T) {
 	if _, err := parseOptions([]string{"-h"}, &usage); err == nil || !strings.Contains(usage.String(), "-audience host[:port]") {
 		t.Errorf("-h says %v and prints %s", err, usage.String())
 	}
-}
-
-func TestAnswersOverHTTP2Too(t *testing.T) {
-	t.Parallel()
-	r, _ := startScripted(t, scripted{}, nil)
-	r.http.Transport.(*http.Transport).ForceAttemptHTTP2 = true
-	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
-	defer cancel()
-	request, err := http.NewRequestWithContext(ctx, http.MethodHead, r.url+"/v1/registrations", nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	response, err := r.http.Do(request)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if response.ProtoMajor != 2 || response.StatusCode != 405 || response.Header.Get("Allow") != "POST" || response.Body.Close() != nil {
-		t.Errorf("%s %d, Allow %q", response.Proto, response.StatusCode, response.Header.Get("Allow"))
-	}
-	c := r.newCall(somebody, "Create", nil)
-	c.header = func(h http.Header) { h.Set("X-Doit-Caller-Identity", strings.Repeat("x", 64<<10)) }
-	r.expect(t, c, proofTooLarge)
-	r.expect(t, r.newCall(somebody, "Create", nil), nil)
 }

@@ -5,6 +5,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/doitintl/aws-ro-access/scripts/internal/registrations"
 )
 
 // step is one event of a resource, and what comes of it.
@@ -13,6 +15,18 @@ type step struct {
 	minute      int // when CloudFormation issued it
 	members     map[string]any
 	want        *Problem
+}
+
+func create(minute int, members map[string]any, want *Problem) step {
+	return step{requestType: "Create", minute: minute, members: members, want: want}
+}
+
+func update(minute int, members map[string]any, want *Problem) step {
+	return step{requestType: "Update", minute: minute, members: members, want: want}
+}
+
+func deletion(minute int, members map[string]any, want *Problem) step {
+	return step{requestType: "Delete", minute: minute, members: members, want: want}
 }
 
 func (s step) call(r *running, base time.Time) *call {
@@ -33,34 +47,169 @@ func TestEventsInEveryOrder(t *testing.T) {
 		status string // of the first row in the end
 		events int    // in its history
 	}{
-		"in order":                                       {[]step{{"Create", 1, old, nil}, {"Update", 2, changed, nil}, {"Delete", 3, nil, nil}}, "deleted", 3},
-		"each twice":                                     {[]step{{"Create", 1, old, nil}, {"Create", 1, old, nil}, {"Update", 2, changed, nil}, {"Update", 2, changed, nil}, {"Delete", 3, nil, nil}, {"Delete", 3, nil, notRegistered}}, "deleted", 3},
-		"the Create late, after the Update":              {[]step{{"Update", 2, changed, nil}, {"Create", 1, old, overtaken}}, "active", 1},
-		"the Create late, after the Delete":              {[]step{{"Delete", 3, nil, notRegistered}, {"Create", 1, old, overtaken}}, "deleted", 1},
-		"the Create again, after the Delete":             {[]step{{"Create", 1, old, nil}, {"Delete", 3, nil, nil}, {"Create", 1, old, overtaken}}, "deleted", 2},
-		"the Update late, after the Delete":              {[]step{{"Create", 1, old, nil}, {"Delete", 3, nil, nil}, {"Update", 2, changed, overtaken}}, "deleted", 2},
-		"the Delete late, after a new Create":            {[]step{{"Create", 1, old, nil}, {"Create", 4, changed, nil}, {"Delete", 3, nil, overtaken}}, "active", 2},
-		"a Delete of nothing shuts out the Create":       {[]step{{"Delete", 2, nil, notRegistered}, {"Create", 1, old, overtaken}, {"Create", 3, old, nil}}, "active", 2},
-		"a later Delete of nothing counts":               {[]step{{"Delete", 1, nil, notRegistered}, {"Delete", 3, nil, notRegistered}, {"Create", 2, old, overtaken}}, "deleted", 2},
-		"a Create opens what was deleted":                {[]step{{"Create", 1, old, nil}, {"Delete", 2, nil, nil}, {"Create", 3, old, nil}}, "active", 3},
-		"an Update of a row that is not there makes it":  {[]step{{"Update", 1, old, nil}}, "active", 1},
-		"an Update of a row that was deleted makes it":   {[]step{{"Create", 1, old, nil}, {"Delete", 2, nil, nil}, {"Update", 3, old, nil}}, "active", 3},
-		"an Update that says what the row says":          {[]step{{"Create", 1, old, nil}, {"Update", 2, old, nil}}, "active", 2},
-		"a refused Update is taken back":                 {[]step{{"Create", 1, old, nil}, {"Update", 2, m{"ticketId": "closed"}, ticketNotOpen}, {"Update", 3, old, nil}}, "active", 2},
-		"an accepted Update is taken back":               {[]step{{"Create", 1, old, nil}, {"Update", 2, changed, nil}, {"Update", 3, old, nil}}, "active", 3},
-		"an accepted Update replayed after its rollback": {[]step{{"Create", 1, old, nil}, {"Update", 2, changed, nil}, {"Update", 3, old, nil}, {"Update", 2, changed, overtaken}}, "active", 3},
-		"dismissed":                                       {[]step{{"Create", 1, old, nil}, {"Update", 2, m{"ticketId": "1", "access": "dismissed"}, nil}}, "suspended", 2},
-		"dismissed, and an older approval comes":          {[]step{{"Create", 1, old, nil}, {"Update", 3, m{"ticketId": "1", "access": "dismissed"}, nil}, {"Update", 2, m{"ticketId": "1"}, overtaken}}, "suspended", 2},
-		"dismissed and approved again":                    {[]step{{"Create", 1, old, nil}, {"Update", 2, m{"ticketId": "1", "access": "dismissed"}, nil}, {"Update", 3, m{"ticketId": "1", "access": "approved"}, nil}}, "active", 3},
-		"an access that has run out":                      {[]step{{"Create", 1, m{"accessExpires": "2020-01-01T00:00:00Z"}, nil}}, "suspended", 1},
-		"a Delete without an external ID":                 {[]step{{"Create", 1, old, nil}, {"Delete", 2, m{"externalId": "xx"}, nil}}, "deleted", 2},
-		"a Delete of another role":                        {[]step{{"Create", 1, old, nil}, {"Delete", 2, m{"roleArn": role2}, notRegistered}}, "active", 1},
-		"a Delete of what another stack made":             {[]step{{"Create", 1, old, nil}, {"Delete", 2, m{"stackId": stackID + "2"}, notRegistered}}, "active", 1},
-		"an Update of what another stack made":            {[]step{{"Create", 1, old, nil}, {"Update", 2, m{"stackId": stackID + "2", "access": "dismissed"}, nil}}, "active", 1},
-		"a replacement":                                   {[]step{{"Create", 1, old, nil}, {"Update", 2, m{"roleArn": role2}, nil}, {"Delete", 3, nil, nil}}, "deleted", 2},
-		"a replacement is rolled back":                    {[]step{{"Create", 1, old, nil}, {"Update", 2, m{"roleArn": role2}, nil}, {"Update", 3, old, nil}, {"Delete", 4, m{"roleArn": role2}, nil}}, "active", 2},
-		"a closed ticket leaves a replacement's new role": {[]step{{"Update", 1, m{"ticketId": "closed"}, ticketNotOpen}, {"Delete", 2, nil, notRegistered}}, "deleted", 1},
-		"a Delete with a closed ticket":                   {[]step{{"Create", 1, old, nil}, {"Delete", 2, m{"ticketId": "closed"}, nil}}, "deleted", 2},
+		"in order": {steps: []step{
+			create(1, old, nil),
+			update(2, changed, nil),
+			deletion(3, nil, nil),
+		}, status: "deleted", events: 3},
+		"each twice": {steps: []step{
+			create(1, old, nil),
+			create(1, old, nil),
+			update(2, changed, nil),
+			update(2, changed, nil),
+			deletion(3, nil, nil),
+			deletion(3, nil, notRegistered),
+		}, status: "deleted", events: 3},
+		"the Create late, after the Update": {steps: []step{
+			update(2, changed, nil),
+			create(1, old, overtaken),
+		}, status: "active", events: 1},
+		"the Create late, after the Delete": {steps: []step{
+			deletion(3, nil, notRegistered),
+			create(1, old, overtaken),
+		}, status: "deleted", events: 1},
+		"the Create again, after the Delete": {steps: []step{
+			create(1, old, nil),
+			deletion(3, nil, nil),
+			create(1, old, overtaken),
+		}, status: "deleted", events: 2},
+		"the Update late, after the Delete": {steps: []step{
+			create(1, old, nil),
+			deletion(3, nil, nil),
+			update(2, changed, overtaken),
+		}, status: "deleted", events: 2},
+		"the Delete late, after a new Create": {steps: []step{
+			create(1, old, nil),
+			create(4, changed, nil),
+			deletion(3, nil, overtaken),
+		}, status: "active", events: 2},
+		"a Delete of nothing shuts out the Create": {steps: []step{
+			deletion(2, nil, notRegistered),
+			create(1, old, overtaken),
+			create(3, old, nil),
+		}, status: "active", events: 2},
+		"a later Delete of nothing counts": {steps: []step{
+			deletion(1, nil, notRegistered),
+			deletion(3, nil, notRegistered),
+			create(2, old, overtaken),
+		}, status: "deleted", events: 2},
+		"a Create opens what was deleted": {steps: []step{
+			create(1, old, nil),
+			deletion(2, nil, nil),
+			create(3, old, nil),
+		}, status: "active", events: 3},
+		"an Update of a row that is not there makes it": {steps: []step{
+			update(1, old, nil),
+		}, status: "active", events: 1},
+		"an Update of a row that was deleted makes it": {steps: []step{
+			create(1, old, nil),
+			deletion(2, nil, nil),
+			update(3, old, nil),
+		}, status: "active", events: 3},
+		"an Update that says what the row says": {steps: []step{
+			create(1, old, nil),
+			update(2, old, nil),
+		}, status: "active", events: 2},
+		"a refused Update is taken back": {steps: []step{
+			create(1, old, nil),
+			update(2, m{"ticketId": "closed"}, ticketNotOpen),
+			update(3, old, nil),
+		}, status: "active", events: 2},
+		"an accepted Update is taken back": {steps: []step{
+			create(1, old, nil),
+			update(2, changed, nil),
+			update(3, old, nil),
+		}, status: "active", events: 3},
+		"an accepted Update replayed after its rollback": {steps: []step{
+			create(1, old, nil),
+			update(2, changed, nil),
+			update(3, old, nil),
+			update(2, changed, overtaken),
+		}, status: "active", events: 3},
+		"a Create after a Delete of its second": {steps: []step{
+			create(1, old, nil),
+			deletion(1, nil, nil),
+			create(1, changed, overtaken),
+		}, status: "deleted", events: 2},
+		"a Create again, byte for byte, after a Delete of its second": {steps: []step{
+			create(1, old, nil),
+			deletion(1, nil, nil),
+			create(1, old, overtaken),
+		}, status: "deleted", events: 2},
+		"a Create after a Delete of nothing of its second": {steps: []step{
+			deletion(1, nil, notRegistered),
+			create(1, old, overtaken),
+		}, status: "deleted", events: 1},
+		"an Update after a Delete of its second": {steps: []step{
+			create(1, old, nil),
+			deletion(2, nil, nil),
+			update(2, old, overtaken),
+		}, status: "deleted", events: 2},
+		"an Update again after its rollback of the same second": {steps: []step{
+			create(1, old, nil),
+			update(2, changed, nil),
+			update(2, old, nil),
+			update(2, changed, overtaken),
+			update(2, old, nil),
+		}, status: "active", events: 3},
+		"a Create again after an Update of its second": {steps: []step{
+			create(1, old, nil),
+			update(1, changed, nil),
+			create(1, old, overtaken),
+			update(1, changed, nil),
+		}, status: "active", events: 2},
+		"dismissed": {steps: []step{
+			create(1, old, nil),
+			update(2, m{"ticketId": "1", "access": "dismissed"}, nil),
+		}, status: "suspended", events: 2},
+		"dismissed, and an older approval comes": {steps: []step{
+			create(1, old, nil),
+			update(3, m{"ticketId": "1", "access": "dismissed"}, nil),
+			update(2, m{"ticketId": "1"}, overtaken),
+		}, status: "suspended", events: 2},
+		"dismissed and approved again": {steps: []step{
+			create(1, old, nil),
+			update(2, m{"ticketId": "1", "access": "dismissed"}, nil),
+			update(3, m{"ticketId": "1", "access": "approved"}, nil),
+		}, status: "active", events: 3},
+		"an access that has run out": {steps: []step{
+			create(1, m{"accessExpires": "2020-01-01T00:00:00Z"}, nil),
+		}, status: "suspended", events: 1},
+		"a Delete without an external ID": {steps: []step{
+			create(1, old, nil),
+			deletion(2, m{"externalId": "xx"}, nil),
+		}, status: "deleted", events: 2},
+		"a Delete of another role": {steps: []step{
+			create(1, old, nil),
+			deletion(2, m{"roleArn": role2}, notRegistered),
+		}, status: "active", events: 1},
+		"a Delete of what another stack made": {steps: []step{
+			create(1, old, nil),
+			deletion(2, m{"stackId": stackID + "2"}, notRegistered),
+		}, status: "active", events: 1},
+		"an Update of what another stack made": {steps: []step{
+			create(1, old, nil),
+			update(2, m{"stackId": stackID + "2", "access": "dismissed"}, nil),
+		}, status: "active", events: 1},
+		"a replacement": {steps: []step{
+			create(1, old, nil),
+			update(2, m{"roleArn": role2}, nil),
+			deletion(3, nil, nil),
+		}, status: "deleted", events: 2},
+		"a replacement is rolled back": {steps: []step{
+			create(1, old, nil),
+			update(2, m{"roleArn": role2}, nil),
+			update(3, old, nil),
+			deletion(4, m{"roleArn": role2}, nil),
+		}, status: "active", events: 2},
+		"a closed ticket leaves a replacement's new role": {steps: []step{
+			update(1, m{"ticketId": "closed"}, ticketNotOpen),
+			deletion(2, nil, notRegistered),
+		}, status: "deleted", events: 1},
+		"a Delete with a closed ticket": {steps: []step{
+			create(1, old, nil),
+			deletion(2, m{"ticketId": "closed"}, nil),
+		}, status: "deleted", events: 2},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -69,17 +218,28 @@ func TestEventsInEveryOrder(t *testing.T) {
 			for _, s := range c.steps {
 				r.expect(t, s.call(r, base), s.want)
 			}
-			rows := r.list(t)
-			for _, row := range rows {
-				if row.StackID == stackID && row.RoleArn == roleArn && (row.Status != c.status || len(row.History) != c.events) {
-					t.Errorf("in the end it is %s after %d events, want %s after %d", row.Status, len(row.History), c.status, c.events)
-				}
-			}
-			if len(rows) == 0 {
-				t.Error("there is no row")
-			}
+			r.endsAs(t, c.status, c.events)
 		})
 	}
+}
+
+// endsAs wants the row of the tests' stack and role to be so in the end.
+func (r *running) endsAs(t *testing.T, status string, events int) registrations.Registration {
+	t.Helper()
+	for _, row := range r.list(t) {
+		if row.StackID != stackID || row.RoleArn != roleArn {
+			continue
+		}
+		if row.Status != status || len(row.History) != events {
+			t.Errorf("in the end it is %s after %d events, want %s after %d", row.Status, len(row.History), status, events)
+		}
+		if row.Status == registrations.Deleted && row.ExternalID != "" {
+			t.Error("a deleted row has an external ID")
+		}
+		return row
+	}
+	t.Fatal("there is no row")
+	return registrations.Registration{}
 }
 
 // TestEveryPermutation sends a Create, an Update and a Delete, each twice, in
@@ -222,7 +382,7 @@ func TestAnEventWithoutATimeCountsAsIssuedWithItsProof(t *testing.T) {
 	r, _ := startScripted(t, scripted{}, nil)
 	c := r.newCall(somebody, "Create", nil)
 	r.expect(t, c, nil)
-	late := step{requestType: "Delete", minute: 59}.call(r, time.Now().Add(-time.Hour))
+	late := deletion(59, nil, nil).call(r, time.Now().Add(-time.Hour))
 	r.expect(t, late, overtaken)
 	c.at = c.at.Add(-2 * time.Minute)
 	r.expect(t, c, overtaken)
@@ -232,9 +392,64 @@ func TestAnEventWithoutATimeCountsAsIssuedWithItsProof(t *testing.T) {
 	r.expect(t, c, notRegistered)
 }
 
-func TestAnIssuedAtJustAheadOfTheProofIsTaken(t *testing.T) {
+func TestAnEventWithoutATimeIsKnownByItsProofsTime(t *testing.T) {
 	t.Parallel()
 	r, _ := startScripted(t, scripted{}, nil)
-	r.expect(t, step{requestType: "Create", minute: 4}.call(r, time.Now()), nil)
+	second := time.Now().Add(-time.Minute)
+	at := func(requestType, ticket string, at time.Time) *call {
+		c := r.newCall(somebody, requestType, map[string]any{"ticketId": ticket})
+		c.at = at
+		return c
+	}
+	r.expect(t, at("Create", "1", second), nil)
+	r.expect(t, at("Update", "2", second), nil)
+	r.expect(t, at("Create", "1", second), overtaken)
+	r.expect(t, at("Create", "1", second.Add(time.Second)), nil)
+	r.endsAs(t, registrations.Active, 3)
+}
+
+// TestNobodyShutsOutWhatComesLater has events from the future, as far as they are taken.
+func TestNobodyShutsOutWhatComesLater(t *testing.T) {
+	t.Parallel()
+	r, _ := startScripted(t, scripted{}, nil)
+	ahead := func(requestType string) *call { return step{requestType: requestType, minute: 4}.call(r, time.Now()) }
+	r.expect(t, ahead("Create"), nil)
+	captured := ahead("Update")
+	r.expect(t, captured, nil)
 	r.expect(t, step{requestType: "Update", minute: 6}.call(r, time.Now()), issuedInFuture)
+	r.expect(t, step{requestType: "Delete"}.call(r, time.Now()), nil)
+	r.expect(t, captured, overtaken)
+	row := r.endsAs(t, registrations.Deleted, 3)
+	for _, event := range row.History {
+		issued, err := time.Parse(time.RFC3339, event.IssuedAt)
+		if err != nil || issued.After(time.Now()) {
+			t.Errorf("the %s counts as issued at %s: %v", event.RequestType, event.IssuedAt, err)
+		}
+	}
+}
+
+func TestAnEventFromTheFutureCountsAsWhenItCameFirst(t *testing.T) {
+	t.Parallel()
+	kept, err := openStore(t.Context(), "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = kept.close() }() // memory
+	first := time.Date(2026, 11, 24, 10, 0, 0, 0, time.UTC)
+	e := event{
+		registration: registration{
+			requestType: "Create", stackID: stackID, roleArn: roleArn, accountID: customer,
+			issuedAt: first.Add(4 * time.Minute),
+		},
+		digest: "a digest", at: first,
+	}
+	for range 2 {
+		if o := kept.take(t.Context(), e); o.err != nil {
+			t.Fatal(o.err)
+		}
+		e.at = e.at.Add(time.Minute)
+	}
+	if r, err := kept.find(t.Context(), e); err != nil || !r.issuedAt.Equal(first) {
+		t.Errorf("it counts as issued at %v (%v), want %v", r.issuedAt, err, first)
+	}
 }

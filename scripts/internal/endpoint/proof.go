@@ -3,6 +3,7 @@ package endpoint
 import (
 	"net/url"
 	"regexp"
+	"slices"
 	"strings"
 	"time"
 )
@@ -49,18 +50,31 @@ func rebuild(received string) (proof, error) {
 		return proof{}, longTermCredentials
 	}
 	p.signedAt, err = time.Parse(amzDate, p.date)
-	formed := err == nil && p.signedAt.Format(amzDate) == p.date &&
-		stsHosts[p.region] != "" && temporaryKey.MatchString(p.accessKeyID) &&
+	timed := err == nil && p.signedAt.Format(amzDate) == p.date
+	formed := temporaryKey.MatchString(p.accessKeyID) &&
 		sessionToken.MatchString(p.token) && hexSHA256.MatchString(p.signature)
-	if !formed || p.url() != received {
+	switch {
+	case !timed || !formed:
+		return proof{}, invalidProof
+	case p.host() == "" && p.ofUnknownRegion(received):
+		return proof{}, unknownRegion
+	case p.host() == "" || p.url(p.host()) != received:
 		return proof{}, invalidProof
 	}
 	return p, nil
 }
 
+// ofUnknownRegion tells whether a proof has all of its form but a region of the
+// list: AWS has opened a region of which this endpoint has not heard.
+func (p proof) ofUnknownRegion(received string) bool {
+	return regionForm.MatchString(p.region) && slices.ContainsFunc(partitions, func(of partition) bool {
+		return p.url("sts."+p.region+"."+of.suffix) == received
+	})
+}
+
 // url is the one URL that the function builds from the five values.
-func (p proof) url() string {
-	return "https://" + p.host() + "/?" + p.query()
+func (p proof) url(host string) string {
+	return "https://" + host + "/?" + p.query()
 }
 
 func (p proof) host() string { return stsHosts[p.region] }

@@ -7,44 +7,62 @@ import (
 	"fmt"
 	"io"
 	"regexp"
+	"strconv"
 	"strings"
 	"time"
+	"unicode/utf16"
 	"unicode/utf8"
 )
 
 // registration is the body of a request. Absent members are empty, except that
 // an absent access is approved.
 type registration struct {
-	requestType, requestID       string
-	stackID, accountID, region   string
-	roleArn, externalID          string
-	ticketID                     string
-	access, accessExpires        string
-	templateVersion, rawIssuedAt string
-	issuedAt                     time.Time
+	requestType, requestID     string
+	stackID, accountID, region string
+	roleArn, externalID        string
+	ticketID                   string
+	access, accessExpires      string
+	templateVersion            string
+	issuedAt                   time.Time // zero: it does not say
 }
+
+// dated tells whether the function knew when CloudFormation issued the event.
+func (r registration) dated() bool { return !r.issuedAt.IsZero() }
+
+const anArn = `arn:(aws|aws-us-gov|aws-cn|aws-eusc):`
+
+var (
+	regionForm = regexp.MustCompile(`^[a-z]{2,}(-[a-z]+)+-[0-9]+$`)
+	// From the year 2020 on: nothing of this is older.
+	aTime = regexp.MustCompile(
+		`^(20[2-9][0-9]|2[1-9][0-9]{2}|[3-9][0-9]{3})-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}Z$`)
+)
 
 // members are the names that a body may have, and what their values look like:
 // the function's own rules for the properties, see the contract.
 var members = map[string]*regexp.Regexp{
 	"requestType":     regexp.MustCompile(`^(Create|Update|Delete)$`),
-	"requestId":       regexp.MustCompile(`(?s)^.+$`),
-	"stackId":         regexp.MustCompile(`^arn:(aws|aws-us-gov|aws-cn|aws-eusc):cloudformation:[a-z0-9-]{1,32}:[0-9]{12}:stack/[!-.0-~]+/[!-.0-~]+$`),
+	"requestId":       regexp.MustCompile(`(?s)^.{1,128}$`),
+	"stackId":         regexp.MustCompile(`^` + anArn + `cloudformation:[a-z0-9-]{1,32}:[0-9]{12}:stack/[A-Za-z0-9-]+/[A-Za-z0-9-]+$`),
 	"accountId":       regexp.MustCompile(`^[0-9]{12}$`),
-	"region":          regexp.MustCompile(`^[a-z0-9-]{1,32}$`),
-	"roleArn":         regexp.MustCompile(`^arn:(aws|aws-us-gov|aws-cn|aws-eusc):iam::[0-9]{12}:role/[!-~]*[!-.0-~]$`),
+	"region":          regionForm,
+	"roleArn":         regexp.MustCompile(`^` + anArn + `iam::[0-9]{12}:role/([!-~]+/)?[A-Za-z0-9_+=,.@-]{1,64}$`),
 	"externalId":      regexp.MustCompile(`^[A-Za-z0-9_+=,.@:/-]{2,}$`),
 	"ticketId":        regexp.MustCompile(`^[A-Za-z0-9-]{1,32}$`),
 	"access":          regexp.MustCompile(`^(approved|dismissed)$`),
-	"accessExpires":   regexp.MustCompile(`^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}Z$`),
+	"accessExpires":   aTime,
 	"templateVersion": regexp.MustCompile(`^[A-Za-z0-9.-]{1,32}$`),
-	"issuedAt":        regexp.MustCompile(`^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}Z$`),
+	"issuedAt":        aTime,
 }
 
-const (
-	longestRoleArn    = 1024 // it becomes the PhysicalResourceId, whose limit is 1 KB
-	longestExternalID = 1224 // IAM's
-)
+const longestExternalID = 1224 // IAM's
+
+// longest are limits that regexp would count too dearly, in bytes.
+var longest = map[string]int{
+	"stackId":    1024,
+	"roleArn":    1024, // it becomes the PhysicalResourceId, whose limit is 1 KB
+	"externalId": longestExternalID,
+}
 
 // decode reads a body as strictly as the contract is written.
 func decode(body []byte) (registration, error) {
@@ -65,27 +83,24 @@ func decode(body []byte) (registration, error) {
 		if !members[name].MatchString(value) {
 			return registration{}, fmt.Errorf("member %s is not well-formed", name)
 		}
+		if most := longest[name]; most > 0 && len(value) > most {
+			return registration{}, fmt.Errorf("member %s is too long", name)
+		}
 	}
 	r := registration{
 		requestType: values["requestType"], requestID: values["requestId"],
 		stackID: values["stackId"], accountID: values["accountId"], region: values["region"],
 		roleArn: values["roleArn"], externalID: values["externalId"], ticketID: values["ticketId"],
 		access: values["access"], accessExpires: values["accessExpires"],
-		templateVersion: values["templateVersion"], rawIssuedAt: values["issuedAt"],
+		templateVersion: values["templateVersion"],
 	}
 	if r.access == "" {
 		r.access = "approved"
 	}
-	if len(r.roleArn) > longestRoleArn {
-		return registration{}, errors.New("member roleArn is too long")
-	}
-	if len(r.externalID) > longestExternalID {
-		return registration{}, errors.New("member externalId is too long")
-	}
 	if _, err := utcTime(r.accessExpires); err != nil {
 		return registration{}, errors.New("member accessExpires is no time")
 	}
-	if r.issuedAt, err = utcTime(r.rawIssuedAt); err != nil {
+	if r.issuedAt, err = utcTime(values["issuedAt"]); err != nil {
 		return registration{}, errors.New("member issuedAt is no time")
 	}
 	return r, nil
@@ -95,7 +110,7 @@ func decode(body []byte) (registration, error) {
 // at most once. encoding/json alone would take doubled, unknown and null members
 // and repair invalid UTF-8, so that two readers could see two different bodies.
 func flatObject(body []byte) (map[string]string, error) {
-	if !utf8.Valid(body) || !json.Valid(body) {
+	if !utf8.Valid(body) || !json.Valid(body) || hasHalfCharacter(body) {
 		return nil, errors.New("the body is not one JSON value in UTF-8")
 	}
 	tokens := json.NewDecoder(bytes.NewReader(body))
@@ -123,6 +138,34 @@ func flatObject(body []byte) (map[string]string, error) {
 		values[name] = text
 	}
 	return values, nil
+}
+
+// hasHalfCharacter tells whether valid JSON has an escape of half a UTF-16
+// character, which encoding/json would replace.
+func hasHalfCharacter(text []byte) bool {
+	escaped := func(at int) rune { // the code of an escape that begins there
+		if at+6 > len(text) || text[at] != '\\' || text[at+1] != 'u' {
+			return 0
+		}
+		code, err := strconv.ParseUint(string(text[at+2:at+6]), 16, 16)
+		if err != nil {
+			return 0
+		}
+		return rune(code)
+	}
+	for at := 0; at < len(text); at++ {
+		if text[at] != '\\' {
+			continue
+		}
+		if code := escaped(at); utf16.IsSurrogate(code) {
+			if utf16.DecodeRune(code, escaped(at+6)) == utf8.RuneError {
+				return true
+			}
+			at += 6
+		}
+		at++ // what is escaped, which may be another backslash
+	}
+	return false
 }
 
 // utcTime reads the one spelling of a time that the contract knows; time.Parse

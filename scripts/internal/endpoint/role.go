@@ -2,32 +2,28 @@ package endpoint
 
 import (
 	"context"
-	"errors"
+	"crypto/sha256"
+	"encoding/hex"
 	"fmt"
+	"net/http"
+	"net/url"
+	"strings"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/service/sts"
-	"github.com/aws/smithy-go"
-
-	"github.com/doitintl/aws-ro-access/scripts/internal/wholebody"
+	v4 "github.com/aws/aws-sdk-go-v2/aws/signer/v4"
 )
-
-const roleTimeout = 8 * time.Second
 
 // roleVerifier tries the door that a customer opened: with the external ID
 // that was registered, without one, and with others that look like it.
 type roleVerifier struct {
-	config aws.Config // whose credentials are those of DoiT's role
-	sts    *stsClient
+	credentials aws.CredentialsProvider // of DoiT's role
+	signer      *v4.Signer              // keeps the keys that it derived
+	sts         *stsClient
 }
 
-func (v *roleVerifier) verify(ctx context.Context, r registration, limit time.Duration) error {
-	ctx, cancel := context.WithTimeout(ctx, limit)
-	defer cancel()
-	client := v.client(r.region)
-
-	opens, err := try(ctx, client, r, aws.String(r.externalID))
+func (v *roleVerifier) verify(ctx context.Context, r registration) error {
+	opens, err := v.try(ctx, r, r.externalID)
 	if err != nil {
 		return fmt.Errorf("assume the role with its external ID: %w", err)
 	}
@@ -35,7 +31,7 @@ func (v *roleVerifier) verify(ctx context.Context, r registration, limit time.Du
 		return roleNotAssumable
 	}
 	for _, other := range others(r.externalID) {
-		if opens, err = try(ctx, client, r, other.externalID); err != nil {
+		if opens, err = v.try(ctx, r, other.externalID); err != nil {
 			return fmt.Errorf("assume the role %s: %w", other.name, err)
 		}
 		if opens {
@@ -45,42 +41,65 @@ func (v *roleVerifier) verify(ctx context.Context, r registration, limit time.Du
 	return nil
 }
 
-// client speaks to the STS of the stack's region, as the contract promises the
-// customer, whose CloudTrail shows the calls there.
-func (v *roleVerifier) client(region string) *sts.Client {
-	base := "https://" + stsHosts[region]
-	if v.sts.base != nil {
-		base = v.sts.base.String()
+// try tells whether the role opens with the external ID given, or without where
+// that is empty. Only AccessDenied is a no: a throttled or broken STS says
+// nothing about the role.
+func (v *roleVerifier) try(ctx context.Context, r registration, externalID string) (bool, error) {
+	request, err := v.question(ctx, r, externalID)
+	if err != nil {
+		return false, err
 	}
-	return sts.NewFromConfig(v.config, func(o *sts.Options) {
-		o.Region = region
-		o.BaseEndpoint = &base
-		o.HTTPClient = wholebody.Client{Client: v.sts.http}
-		o.Retryer = aws.NopRetryer{} // the function tries again, and knows for how long
-	})
-}
-
-// try tells whether the role opens. Only AccessDenied is a no: a throttled or
-// broken STS says nothing about the role.
-func try(ctx context.Context, client *sts.Client, r registration, externalID *string) (bool, error) {
-	_, err := client.AssumeRole(ctx, &sts.AssumeRoleInput{
-		RoleArn:         &r.roleArn,
-		RoleSessionName: aws.String(r.sessionName()),
-		ExternalId:      externalID,
-		DurationSeconds: aws.Int32(900), // the shortest there is; the session is thrown away
-	})
-	if err == nil {
+	status, answer, err := v.sts.ask(request)
+	if err != nil {
+		return false, err
+	}
+	if status == http.StatusOK {
+		if !isSession(answer) {
+			return false, fmt.Errorf("STS answered 200 without a session")
+		}
 		return true, nil
 	}
-	var refusal smithy.APIError
-	switch {
-	case !errors.As(err, &refusal):
-		return false, withoutURL(err)
-	case refusal.ErrorCode() == "AccessDenied":
+	switch code := errorCode(answer); {
+	case status == http.StatusForbidden && code == accessDenied:
 		return false, nil
+	case status == http.StatusForbidden && code == regionDisabled:
+		return false, stsNotActive
+	default: // the message may hold the external ID, so the code has to do
+		return false, fmt.Errorf("STS answered %d %.64q", status, code)
 	}
-	// A ValidationError's message has the value, so the code has to do.
-	return false, fmt.Errorf("STS answered %s", refusal.ErrorCode())
+}
+
+// question is a signed AssumeRole. It goes to the STS of the stack's region, as
+// the contract promises the customer, whose CloudTrail shows the call there.
+func (v *roleVerifier) question(ctx context.Context, r registration, externalID string) (*http.Request, error) {
+	form := url.Values{
+		"Action": {"AssumeRole"}, "Version": {"2011-06-15"},
+		"RoleArn": {r.roleArn}, "RoleSessionName": {r.sessionName()},
+		"DurationSeconds": {"900"}, // the shortest there is; the session is thrown away
+	}
+	if externalID != "" {
+		form.Set("ExternalId", externalID)
+	}
+	body := form.Encode()
+	digest := sha256.Sum256([]byte(body))
+	target := v.sts.target(stsHosts[r.region], "").String()
+	request, err := http.NewRequestWithContext(ctx, http.MethodPost, target, strings.NewReader(body))
+	if err != nil {
+		return nil, fmt.Errorf("build the call to STS: %w", err)
+	}
+	request.Host = stsHosts[r.region]
+	request.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	request.Header.Set("User-Agent", "doit-registration-endpoint") // stands in the customer's CloudTrail
+	as, err := v.credentials.Retrieve(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("find the endpoint's own credentials: %w", err)
+	}
+	if err := v.signer.SignHTTP(
+		ctx, as, request, hex.EncodeToString(digest[:]), "sts", r.region, time.Now(),
+	); err != nil {
+		return nil, fmt.Errorf("sign the call to STS: %w", err)
+	}
+	return request, nil
 }
 
 // sessionName is what the customer reads in CloudTrail, and what the role's trust
@@ -95,7 +114,7 @@ func (r registration) sessionName() string {
 // other is a try that must not open the role.
 type other struct {
 	name       string
-	externalID *string
+	externalID string
 	refusal    error
 }
 
@@ -108,11 +127,17 @@ func others(externalID string) []other {
 		changed = "y"
 	}
 	tries := []other{
-		{"without an external ID", nil, roleOpensWithout},
-		{"with the last character changed", aws.String(externalID[:last] + changed), roleOpensWithAnother},
+		{name: "without an external ID", externalID: "", refusal: roleOpensWithout},
+		{
+			name:       "with the last character changed",
+			externalID: externalID[:last] + changed, refusal: roleOpensWithAnother,
+		},
 	}
 	if len(externalID) < longestExternalID {
-		tries = append(tries, other{"with one more character", aws.String(externalID + "x"), roleOpensWithAnother})
+		tries = append(tries, other{
+			name:       "with one more character",
+			externalID: externalID + "x", refusal: roleOpensWithAnother,
+		})
 	}
 	return tries
 }

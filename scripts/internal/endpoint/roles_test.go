@@ -1,6 +1,7 @@
 package endpoint
 
 import (
+	"bytes"
 	"fmt"
 	"net/http"
 	"strings"
@@ -85,12 +86,27 @@ func TestAnSTSThatCannotSayWhetherARoleOpensIsUnavailable(t *testing.T) {
 		"throttled":             stsError(400, "Throttling"),
 		"failing":               stsError(500, "InternalFailure"),
 		"down":                  says(503, ""),
-		"a region not enabled":  stsError(403, "RegionDisabledException"),
 		"our own token ran out": stsError(403, "ExpiredToken"),
 		"a bad role name":       stsError(400, "ValidationError"),
-		"no sense":              says(200, "<html>"),
-		"hanging":               slow(""),
-		"hanging up":            func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) },
+		"denied by another":     stsError(401, "AccessDenied"),
+		"denied in other words": says(403, "<html>AccessDenied</html>"),
+		"denied without a namespace": says(403,
+			`<ErrorResponse><Error><Code>AccessDenied</Code></Error></ErrorResponse>`),
+		"denied twice": says(403, strings.Repeat(errorXML("AccessDenied"), 2)),
+		"denied behind more than it may say": says(403,
+			strings.Replace(errorXML("AccessDenied"), "<Code>", strings.Repeat(" ", 16<<10)+"<Code>", 1)),
+		"no sense":               says(200, "<html>"),
+		"nothing":                says(200, ""),
+		"an error as success":    says(200, errorXML("AccessDenied")),
+		"a session of no key":    session200("<AccessKeyId>ASIAX</AccessKeyId>", ""),
+		"a session of no secret": session200("<SecretAccessKey>x</SecretAccessKey>", ""),
+		"a session of no token":  session200("<SessionToken>x</SessionToken>", "<SessionToken></SessionToken>"),
+		"two sessions":           says(200, sessionXML+sessionXML),
+		"a session cut short":    says(200, sessionXML[:len(sessionXML)-30]),
+		"a session created":      says(201, sessionXML),
+		"without an end":         endless,
+		"hanging":                slow(""),
+		"hanging up":             func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) },
 		"redirecting": func(w http.ResponseWriter, r *http.Request) {
 			http.Redirect(w, r, "/elsewhere", http.StatusTemporaryRedirect)
 		},
@@ -99,7 +115,7 @@ func TestAnSTSThatCannotSayWhetherARoleOpensIsUnavailable(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			r, sts := startScripted(t, scripted{assume: assume}, nil, func(o *options) { o.roleLimit = 500 * time.Millisecond })
+			r, sts := startScripted(t, scripted{assume: assume}, nil, func(o *options) { o.limits.request = time.Second })
 			began := time.Now()
 			r.expect(t, r.newCall(somebody, "Create", nil), roleUnverifiable)
 			if took := time.Since(began); took > 5*time.Second {
@@ -110,6 +126,39 @@ func TestAnSTSThatCannotSayWhetherARoleOpensIsUnavailable(t *testing.T) {
 			}
 			if tries := sts.trust.Load(); tries > 4 {
 				t.Errorf("the role was tried %d times", tries)
+			}
+		})
+	}
+}
+
+// session200 is a session that lacks something.
+func session200(old, instead string) http.HandlerFunc {
+	return says(http.StatusOK, strings.Replace(sessionXML, old, instead, 1))
+}
+
+// endless sends a session, and then more until the endpoint hangs up.
+func endless(w http.ResponseWriter, r *http.Request) {
+	says(http.StatusOK, sessionXML)(w, r)
+	for blanks := bytes.Repeat([]byte(" "), 1<<20); ; {
+		if _, err := w.Write(blanks); err != nil {
+			return
+		}
+	}
+}
+
+func TestARegionInWhichSTSIsNotActiveIsTheCustomersToMend(t *testing.T) {
+	t.Parallel()
+	for name, s := range map[string]scripted{
+		"who signed":  {identify: stsError(403, "RegionDisabledException")},
+		"the role":    {assume: stsError(403, "RegionDisabledException")},
+		"another try": {assume: onlyThen(2, stsError(403, "RegionDisabledException"))},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			r, _ := startScripted(t, s, nil)
+			a := r.expect(t, r.newCall(somebody, "Create", nil), stsNotActive)
+			if a.status != http.StatusUnprocessableEntity || !strings.Contains(a.problem.Detail, "Account settings") {
+				t.Errorf("the answer is %d %q", a.status, a.problem.Detail)
 			}
 		})
 	}

@@ -1,23 +1,33 @@
 CREATE TABLE IF NOT EXISTS registrations (
-	id          TEXT PRIMARY KEY,
-	stack_id    TEXT NOT NULL,
-	role_arn    TEXT NOT NULL,
-	account_id  TEXT NOT NULL,
-	region      TEXT NOT NULL,
-	saying      TEXT NOT NULL,    -- what the customer says of the role, as JSON
-	previous    TEXT NOT NULL,    -- what it said before the last change, or nothing
-	deleted     INTEGER NOT NULL,
-	issued_at   INTEGER NOT NULL, -- of the last event that was taken, in Unix seconds
-	events      INTEGER NOT NULL, -- how many were taken
-	UNIQUE (stack_id, role_arn)
+	id         TEXT PRIMARY KEY,
+	account_id TEXT NOT NULL,
+	role_arn   TEXT NOT NULL,
+	stack_id   TEXT NOT NULL,
+	region     TEXT NOT NULL,
+	saying     TEXT NOT NULL,    -- what the customer says of the role, as JSON
+	previous   TEXT NOT NULL,    -- what it said before the last change, or nothing
+	deleted    INTEGER NOT NULL,
+	issued_at  INTEGER NOT NULL, -- of the last event that was taken, in Unix seconds
+	taken_at   INTEGER NOT NULL, -- when that was, by the endpoint's clock
+	events     INTEGER NOT NULL, -- how many were taken
+	UNIQUE (account_id, role_arn, stack_id)
 ) STRICT;
 
+CREATE INDEX IF NOT EXISTS forgettable ON registrations (taken_at) WHERE deleted;
+
 CREATE TABLE IF NOT EXISTS history (
-	registration_id TEXT NOT NULL REFERENCES registrations (id),
+	registration_id TEXT NOT NULL REFERENCES registrations (id) ON DELETE CASCADE,
 	number          INTEGER NOT NULL,
-	request         TEXT NOT NULL,    -- the digest of the body: a redelivered event stands here once
-	issued_at       INTEGER NOT NULL,
-	entry           TEXT NOT NULL,    -- JSON
+	request         TEXT NOT NULL, -- which event it was: an event that comes again is known by it
+	entry           TEXT NOT NULL, -- JSON
 	PRIMARY KEY (registration_id, number),
-	UNIQUE (registration_id, request, issued_at)
+	UNIQUE (registration_id, request)
+) STRICT, WITHOUT ROWID;
+
+-- The roles that DoiT was ever let into. Whoever is in them cannot speak for the
+-- customer; no deleted or forgotten registration takes a role from here.
+CREATE TABLE IF NOT EXISTS opened (
+	account_id TEXT NOT NULL,
+	role_name  TEXT NOT NULL COLLATE NOCASE, -- IAM's names differ by more than case
+	UNIQUE (account_id, role_name)
 ) STRICT;

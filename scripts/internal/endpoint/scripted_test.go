@@ -70,15 +70,33 @@ func assumable(w http.ResponseWriter, r *http.Request) {
 	stsError(http.StatusForbidden, "AccessDenied")(w, r)
 }
 
-func opens(w http.ResponseWriter, r *http.Request) {
-	says(http.StatusOK, `<AssumeRoleResponse xmlns="https://sts.amazonaws.com/doc/2011-06-15/"><AssumeRoleResult>
-<AssumedRoleUser><Arn>arn:aws:sts::111122223333:assumed-role/r/s</Arn><AssumedRoleId>AROA123456789EXAMPLE:s</AssumedRoleId></AssumedRoleUser>
-<Credentials><AccessKeyId>ASIAX</AccessKeyId><SecretAccessKey>x</SecretAccessKey><SessionToken>x</SessionToken><Expiration>2099-01-01T00:00:00Z</Expiration></Credentials>
-</AssumeRoleResult><ResponseMetadata><RequestId>1</RequestId></ResponseMetadata></AssumeRoleResponse>`)(w, r)
-}
+// sessionXML is what STS says when a role opens.
+const sessionXML = `<AssumeRoleResponse xmlns="https://sts.amazonaws.com/doc/2011-06-15/">
+  <AssumeRoleResult>
+    <AssumedRoleUser>
+      <Arn>arn:aws:sts::111122223333:assumed-role/r/s</Arn>
+      <AssumedRoleId>AROA123456789EXAMPLE:s</AssumedRoleId>
+    </AssumedRoleUser>
+    <Credentials>
+      <AccessKeyId>ASIAX</AccessKeyId>
+      <SecretAccessKey>x</SecretAccessKey>
+      <SessionToken>x</SessionToken>
+      <Expiration>2099-01-01T00:00:00Z</Expiration>
+    </Credentials>
+  </AssumeRoleResult>
+  <ResponseMetadata>
+    <RequestId>1</RequestId>
+  </ResponseMetadata>
+</AssumeRoleResponse>
+`
 
-func stsError(status int, code string) http.HandlerFunc {
-	return says(status, `<ErrorResponse xmlns="https://sts.amazonaws.com/doc/2011-06-15/"><Error><Type>Sender</Type><Code>`+code+`</Code><Message>no</Message></Error><RequestId>1</RequestId></ErrorResponse>`)
+func opens(w http.ResponseWriter, r *http.Request) { says(http.StatusOK, sessionXML)(w, r) }
+
+func stsError(status int, code string) http.HandlerFunc { return says(status, errorXML(code)) }
+
+func errorXML(code string) string {
+	return `<ErrorResponse xmlns="https://sts.amazonaws.com/doc/2011-06-15/"><Error><Type>Sender</Type>` +
+		`<Code>` + code + `</Code><Message>no</Message></Error><RequestId>1</RequestId></ErrorResponse>`
 }
 
 // startScripted runs an endpoint that asks a scripted STS.

@@ -11,16 +11,23 @@ import (
 	"net/http"
 	"time"
 
+	"github.com/aws/aws-sdk-go-v2/aws"
+	v4 "github.com/aws/aws-sdk-go-v2/aws/signer/v4"
 	"github.com/aws/aws-sdk-go-v2/config"
 )
 
 const (
-	// A proof of more than 8 KiB is told so, and not only that its headers are long.
-	headerLimit = 128 << 10
-	// All checks together: net/http ends a request's context when its time to be read is over.
-	requestLimit = 30 * time.Second
+	// A request's headers have 20 KiB: net/http allows 4 KiB more than it is told.
+	headerLimit   = 16 << 10
+	headerTimeout = 5 * time.Second
+	idleTimeout   = 5 * time.Second
+	// Nobody takes longer to read an answer than the function waits for it.
+	answerTimeout = 10 * time.Second
 	// How long requests that are under way have when the endpoint is stopped.
-	farewell = 15 * time.Second
+	farewell = 14 * time.Second
+	// How long it may take to find credentials when the endpoint is started.
+	credentialsTimeout = 5 * time.Second
+	forgetEvery        = time.Hour
 )
 
 // serve runs the endpoint until the context ends.
@@ -29,25 +36,72 @@ func serve(ctx context.Context, o options, stdout io.Writer, log *slog.Logger) e
 	if err != nil {
 		return fmt.Errorf("read -cert and -key: %w", err)
 	}
-	kept, err := openStore(ctx, o.db)
-	if err != nil {
-		return err
-	}
 	stopping, stop := context.WithCancel(ctx)
 	defer stop()
 	e := &endpoint{
-		audience: o.audience, sts: newSTSClient(o.sts), stsLimit: o.stsLimit, roleLimit: o.roleLimit,
-		store: kept, tickets: o.tickets, log: log, refuse: o.refuse, throttle: &throttle{perSecond: o.throttle},
+		audience: o.audience, limits: o.limits, sts: newSTSClient(o.sts), tickets: o.tickets, log: log,
+		identityCalls: newGate(mostIdentityCalls, mostIdentityCalls),
+		roleCalls:     newGate(mostRoleCalls, mostRoleCallsOfAccount),
+		gives:         newBuckets(o.perAccount), takes: newBuckets(o.perAccount),
+		refuse: o.refuse, throttle: &throttle{perSecond: o.throttle},
 		early: &early{lasts: o.early, first: map[string]time.Time{}}, hang: o.hang, stopping: stopping.Done(),
 	}
 	if o.verifyRole {
-		settings, err := config.LoadDefaultConfig(ctx)
+		credentials, err := findCredentials(ctx, log)
 		if err != nil {
-			return errors.Join(fmt.Errorf("find credentials in the environment: %w", err), kept.db.Close())
+			return err
 		}
-		e.role = &roleVerifier{settings, e.sts}
+		e.role = &roleVerifier{credentials: credentials, signer: v4.NewSigner(), sts: e.sts}
 	}
-	return errors.Join(e.listen(ctx, o, certificate, stdout), kept.db.Close())
+	if e.store, err = openStore(ctx, o.db); err != nil {
+		return err
+	}
+	forgetting := make(chan struct{})
+	go func() {
+		defer close(forgetting)
+		e.forget(stopping)
+	}()
+	err = e.listen(ctx, o, certificate, stdout)
+	stop()
+	<-forgetting
+	return errors.Join(err, e.store.close())
+}
+
+// findCredentials finds those of DoiT's role in the usual AWS environment. It
+// looks now, since the first customer would be told otherwise.
+func findCredentials(ctx context.Context, log *slog.Logger) (aws.CredentialsProvider, error) {
+	ctx, cancel := context.WithTimeout(ctx, credentialsTimeout)
+	defer cancel()
+	// The environment may ask for FIPS endpoints, which STS does not have everywhere.
+	settings, err := config.LoadDefaultConfig(ctx, config.WithUseFIPSEndpoint(aws.FIPSEndpointStateDisabled))
+	if err != nil {
+		return nil, fmt.Errorf("read the AWS environment: %w", err)
+	}
+	found, err := settings.Credentials.Retrieve(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("find credentials for AssumeRole in the AWS environment"+
+			" (-verify-role=false needs none): %w", err)
+	}
+	if found.SessionToken == "" {
+		log.WarnContext(ctx, "the credentials for AssumeRole are not a role's; the template's roles admit roles only")
+	}
+	return settings.Credentials, nil
+}
+
+// forget removes what was deleted long ago, at the start and from time to time.
+func (e *endpoint) forget(ctx context.Context) {
+	hourly := time.NewTicker(forgetEvery)
+	defer hourly.Stop()
+	for {
+		if err := e.store.forget(ctx, time.Now()); err != nil {
+			e.log.WarnContext(ctx, "forget what was deleted", "error", err.Error())
+		}
+		select {
+		case <-hourly.C:
+		case <-ctx.Done():
+			return
+		}
+	}
 }
 
 // listen opens both listeners, says so, and serves until the context ends.
@@ -61,6 +115,8 @@ func (e *endpoint) listen(ctx context.Context, o options, certificate tls.Certif
 	}
 	registrations := e.server(e)
 	registrations.TLSConfig = &tls.Config{Certificates: []tls.Certificate{certificate}, MinVersion: tls.VersionTLS12}
+	callers := newCrowd(public, o.connections)
+	watch(registrations)
 	ended := make(chan error, 2)
 	servers := []*http.Server{registrations}
 	if o.admin != "" {
@@ -68,12 +124,12 @@ func (e *endpoint) listen(ctx context.Context, o options, certificate tls.Certif
 		if err != nil {
 			return errors.Join(fmt.Errorf("listen for the admin: %w", err), public.Close())
 		}
-		shown := e.server(&admin{e.store, e.log})
+		shown := e.server(&admin{store: e.store, log: e.log})
 		servers = append(servers, shown)
 		go func() { ended <- shown.Serve(private) }()
 		_, _ = fmt.Fprintf(stdout, "admin on http://%s\n", private.Addr())
 	}
-	go func() { ended <- registrations.ServeTLS(public, "", "") }()
+	go func() { ended <- registrations.ServeTLS(callers, "", "") }()
 	_, _ = fmt.Fprintf(stdout, "listening on https://%s\n", public.Addr())
 
 	select {
@@ -81,29 +137,33 @@ func (e *endpoint) listen(ctx context.Context, o options, certificate tls.Certif
 	case <-ctx.Done():
 		err = nil
 	}
-	return errors.Join(err, shutDown(servers))
+	_ = callers.stop() // a listener that is closed already is as good
+	e.shutDown(servers)
+	return err
 }
 
 func (e *endpoint) server(handler http.Handler) *http.Server {
-	return &http.Server{
+	server := &http.Server{
 		Handler:           handler,
-		ReadHeaderTimeout: 5 * time.Second,
-		ReadTimeout:       requestLimit,
-		WriteTimeout:      requestLimit,
-		IdleTimeout:       time.Minute,
+		ReadHeaderTimeout: headerTimeout,
+		WriteTimeout:      answerTimeout,
+		IdleTimeout:       idleTimeout,
 		MaxHeaderBytes:    headerLimit,
+		Protocols:         &http.Protocols{},
 		ErrorLog:          slog.NewLogLogger(e.log.Handler(), slog.LevelWarn),
 	}
+	server.Protocols.SetHTTP1(true) // a stranger's HTTP/2 costs more than it is worth
+	return server
 }
 
-func shutDown(servers []*http.Server) error {
+// shutDown lets the servers end what has begun. What does not end in time is
+// broken off, and its caller asks again.
+func (e *endpoint) shutDown(servers []*http.Server) {
 	ctx, cancel := context.WithTimeout(context.Background(), farewell)
 	defer cancel()
-	var problems error
 	for _, server := range servers {
 		if err := server.Shutdown(ctx); err != nil {
-			problems = errors.Join(problems, fmt.Errorf("stop a server: %w", err), server.Close())
+			e.log.WarnContext(ctx, "stop a server", "error", errors.Join(err, server.Close()).Error())
 		}
 	}
-	return problems
 }

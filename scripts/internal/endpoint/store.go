@@ -12,89 +12,132 @@ import (
 	"os"
 	"time"
 
-	_ "modernc.org/sqlite"
-
-	"github.com/doitintl/aws-ro-access/scripts/internal/registrations"
+	"modernc.org/sqlite"
+	sqlite3 "modernc.org/sqlite/lib"
 )
 
 //go:embed schema.sql
 var schema string
 
-// store keeps one row for a stack and a role, and what happened to it.
+const (
+	schemaVersion = 2 // changes with schema.sql
+	mostReaders   = 64
+	// How long an event waits for a database that somebody else holds.
+	writerPatience = 2 * time.Second
+	writerRetry    = 20 * time.Millisecond
+)
+
+// What one account can have recorded.
+const (
+	mostRows    = 1000
+	mostHistory = 50                 // of a row
+	mostOpened  = 5000               // names of roles; IAM lets an account have no more roles at a time
+	forgotten   = 7 * 24 * time.Hour // a deleted row, after its last event
+)
+
+// store keeps one row for a stack and a role, and what happened to it. One
+// goroutine writes; readers have connections of their own and wait for nobody.
 type store struct {
-	db *sql.DB
-}
-
-// saying is what an Update can change.
-type saying struct {
-	ExternalID    string `json:"externalId"`
-	TicketID      string `json:"ticketId"`
-	Access        string `json:"access"`
-	AccessExpires string `json:"accessExpires"`
-}
-
-// row is a registration as it is recorded.
-type row struct {
-	id       string
-	now      saying
-	before   *saying // what it said before its last change, where there was one
-	deleted  bool
-	issuedAt time.Time
-	events   int // 0: there is no such row
-}
-
-// event is a registration that passed the checks, ready to be recorded.
-type event struct {
-	registration
-	digest string   // of the body
-	caller identity // who STS says sent it
-	at     time.Time
-	role   registrations.Look
-	id     string // of the row
+	readers, writer *sql.DB
+	keeper          *sql.Conn // memory lasts as long as somebody is connected to it
+	jobs            chan job
+	written         chan struct{} // closed when the last job is done
 }
 
 // openStore opens a file, or memory without one.
 func openStore(ctx context.Context, file string) (*store, error) {
-	name := ":memory:"
-	if file != "" {
-		// SQLite would make it readable for everybody; external IDs stand in it.
-		f, err := os.OpenFile(file, os.O_CREATE|os.O_RDWR, 0o600) // #nosec G304 -- the operator names the file
-		if err != nil {
-			return nil, fmt.Errorf("open the database: %w", err)
-		}
-		if err := f.Close(); err != nil {
-			return nil, fmt.Errorf("open the database: %w", err)
-		}
-		name = (&url.URL{Path: file}).EscapedPath()
-	}
 	// FULL: an answer of 200 means that the row is on the disk.
-	db, err := sql.Open("sqlite", "file:"+name+"?_pragma=busy_timeout(5000)&_pragma=journal_mode(WAL)&_pragma=synchronous(FULL)&_txlock=immediate")
+	settings := "_pragma=synchronous(FULL)&_pragma=foreign_keys(1)"
+	name := "file:" + rand.Text() + "?mode=memory&cache=shared&" + settings
+	// In memory a reader would wait for the writer, and sees no row half written
+	// either: each is written by one statement.
+	reading := "&_pragma=read_uncommitted(1)"
+	if file != "" {
+		if err := createPrivately(file); err != nil {
+			return nil, fmt.Errorf("open the database: %w", err)
+		}
+		name, reading = "file:"+(&url.URL{Path: file}).EscapedPath()+"?"+settings, ""
+	}
+	writer, err := sql.Open("sqlite", name+"&_pragma=journal_mode(WAL)&_txlock=immediate")
 	if err != nil {
 		return nil, fmt.Errorf("open the database: %w", err)
 	}
-	db.SetMaxOpenConns(1) // memory belongs to one connection, and a file has one writer anyway
-	if _, err := db.ExecContext(ctx, schema); err != nil {
-		return nil, errors.Join(fmt.Errorf("prepare the database %s: %w", name, err), db.Close())
+	writer.SetMaxOpenConns(1)
+	readers, err := sql.Open("sqlite", name+"&_pragma=query_only(1)"+reading)
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("open the database: %w", err), writer.Close())
 	}
-	return &store{db}, nil
+	readers.SetMaxOpenConns(mostReaders)
+	readers.SetMaxIdleConns(mostReaders)
+	s := &store{readers: readers, writer: writer, jobs: make(chan job), written: make(chan struct{})}
+	if err := s.prepare(ctx); err != nil {
+		return nil, errors.Join(fmt.Errorf("prepare the database %s: %w", file, err), readers.Close(), writer.Close())
+	}
+	go s.write()
+	return s, nil
 }
 
-// transact runs one transaction to its end, also when the caller has hung up: to
-// break it off would save nothing and cost memory its only connection.
-func (s *store) transact(ctx context.Context, work func(context.Context, *sql.Tx) error) error {
-	ctx = context.WithoutCancel(ctx)
-	tx, err := s.db.BeginTx(ctx, nil)
+// createPrivately makes the file for its owner alone. SQLite would make it
+// readable for everybody, and external IDs stand in it.
+func createPrivately(file string) error {
+	f, err := os.OpenFile(file, os.O_CREATE|os.O_RDWR, 0o600) // #nosec G304 -- the operator names the file
+	if err != nil {
+		return err
+	}
+	return f.Close()
+}
+
+// prepare makes the tables, and finds out whether the database can be written.
+func (s *store) prepare(ctx context.Context) (err error) {
+	if s.keeper, err = s.readers.Conn(ctx); err != nil {
+		return err
+	}
+	return s.transact(ctx, time.Now(), func(ctx context.Context, tx *sql.Tx) error {
+		var tables, version int
+		query := `SELECT (SELECT count(*) FROM sqlite_master), user_version FROM pragma_user_version`
+		if err := tx.QueryRowContext(ctx, query).Scan(&tables, &version); err != nil {
+			return err
+		}
+		if tables > 0 && version != schemaVersion {
+			return fmt.Errorf("its schema is version %d and not %d; name another file", version, schemaVersion)
+		}
+		_, err := tx.ExecContext(ctx, schema+fmt.Sprintf("PRAGMA user_version = %d;", schemaVersion))
+		return err
+	})
+}
+
+func (s *store) close() error {
+	close(s.jobs)
+	<-s.written
+	return errors.Join(s.keeper.Close(), s.readers.Close(), s.writer.Close())
+}
+
+// transact runs one transaction to its end, once it has begun. While somebody
+// else holds the database it tries again, until its patience is over.
+func (s *store) transact(ctx context.Context, since time.Time, work func(context.Context, *sql.Tx) error) error {
+	began := context.WithoutCancel(ctx)
+	tx, err := s.writer.BeginTx(began, nil)
+	for busy(err) && time.Since(since) < writerPatience && ctx.Err() == nil {
+		time.Sleep(writerRetry)
+		tx, err = s.writer.BeginTx(began, nil)
+	}
 	if err != nil {
 		return fmt.Errorf("begin a transaction: %w", err)
 	}
-	if err := work(ctx, tx); err != nil {
+	if err := work(began, tx); err != nil {
 		return errors.Join(err, tx.Rollback())
 	}
 	return tx.Commit()
 }
 
-func (s *store) find(ctx context.Context, stackID, roleArn string) (row, error) {
-	return find(context.WithoutCancel(ctx), s.db, stackID, roleArn)
+func busy(err error) bool {
+	var told *sqlite.Error
+	return errors.As(err, &told) && told.Code()&0xff == sqlite3.SQLITE_BUSY
+}
+
+// find reads the row that an event is about.
+func (s *store) find(ctx context.Context, e event) (row, error) {
+	return find(ctx, s.readers, e)
 }
 
 // querier is a transaction, or none.
@@ -102,14 +145,18 @@ type querier interface {
 	QueryRowContext(ctx context.Context, query string, args ...any) *sql.Row
 }
 
-func find(ctx context.Context, from querier, stackID, roleArn string) (row, error) {
+func find(ctx context.Context, from querier, e event) (row, error) {
 	var (
 		found       row
 		now, before string
 		issuedAt    int64
-		query       = `SELECT id, saying, previous, deleted, issued_at, events FROM registrations WHERE stack_id = ? AND role_arn = ?`
-		err         = from.QueryRowContext(ctx, query, stackID, roleArn).Scan(&found.id, &now, &before, &found.deleted, &issuedAt, &found.events)
 	)
+	err := from.QueryRowContext(ctx, `
+		SELECT id, saying, previous, deleted, issued_at, events,
+			coalesce((SELECT number FROM history WHERE registration_id = id AND request = ?), 0)
+		FROM registrations WHERE account_id = ? AND role_arn = ? AND stack_id = ?`,
+		e.key(), e.accountID, e.roleArn, e.stackID,
+	).Scan(&found.id, &now, &before, &found.deleted, &issuedAt, &found.events, &found.known)
 	if errors.Is(err, sql.ErrNoRows) {
 		return row{}, nil
 	}
@@ -128,59 +175,69 @@ func find(ctx context.Context, from querier, stackID, roleArn string) (row, erro
 	return found, nil
 }
 
-// take records an event and returns the registration's ID. The row is looked at
-// again first: since it was seen, other events may have come.
-func (s *store) take(ctx context.Context, e event, seen row) (id string, gone bool, err error) {
-	err = s.transact(ctx, func(ctx context.Context, tx *sql.Tx) error {
-		current, err := find(ctx, tx, e.stackID, e.roleArn)
-		if err != nil {
-			return err
-		}
-		deletedMeanwhile := current.deleted && current.events != seen.events
-		if current.overtakes(e) || deletedMeanwhile && e.requestType != "Delete" {
-			return overtaken
-		}
-		if e.role == registrations.AsItWas && !current.saysOrSaid(e.saying()) {
-			return storageUnavailable // somebody changed it meanwhile: the next try looks at the role
-		}
-		gone = e.requestType == "Delete" && !current.stands()
-		current.apply(e)
-		id = current.id
-		return record(ctx, tx, e, current)
-	})
-	return id, gone, err
-}
-
-// overtakes tells whether the row has taken a later event. Times have whole
-// seconds, so an event of the same one is not late.
-func (r row) overtakes(e event) bool { return r.events > 0 && e.issuedAt.Before(r.issuedAt) }
-
-func (r row) stands() bool { return r.events > 0 && !r.deleted }
-
-// saysOrSaid tells whether an event brings nothing new: CloudFormation takes an
-// update back by sending again what was said before it.
-func (r row) saysOrSaid(s saying) bool {
-	return r.stands() && (r.now == s || r.before != nil && *r.before == s)
-}
-
-// apply turns the row into what it is after the event.
-func (r *row) apply(e event) {
-	said := e.saying()
-	switch {
-	case r.events == 0:
-		r.id, r.now = rand.Text(), said
-	case e.requestType == "Delete":
-	case r.deleted:
-		r.now, r.before = said, nil
-	case r.now != said:
-		before := r.now
-		r.now, r.before = said, &before
+// opened tells whether DoiT was ever let into the role of this name.
+func (s *store) opened(ctx context.Context, account, roleName string) (known bool, err error) {
+	query := `SELECT EXISTS (SELECT 1 FROM opened WHERE account_id = ? AND role_name = ?)`
+	if err := s.readers.QueryRowContext(ctx, query, account, roleName).Scan(&known); err != nil {
+		return false, fmt.Errorf("find the roles of an account: %w", err)
 	}
-	r.deleted = e.requestType == "Delete"
-	r.issuedAt = e.issuedAt
-	r.events++
+	return known, nil
 }
 
-func (e event) saying() saying {
-	return saying{e.externalID, e.ticketID, e.access, e.accessExpires}
+// job is an event on its way to the database.
+type job struct {
+	event
+	ctx   context.Context
+	since time.Time
+	done  chan<- outcome
+}
+
+// outcome is what became of it.
+type outcome struct {
+	id   string
+	gone bool // there was nothing to delete
+	err  error
+}
+
+// take records an event, unless its time is over before. A caller who hangs up
+// changes nothing: what it asked for is what it wants.
+func (s *store) take(ctx context.Context, e event) outcome {
+	if end, limited := ctx.Deadline(); limited {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithDeadline(context.WithoutCancel(ctx), end)
+		defer cancel()
+	}
+	done := make(chan outcome, 1)
+	select {
+	case s.jobs <- job{event: e, ctx: ctx, since: time.Now(), done: done}:
+	case <-ctx.Done():
+		return outcome{err: fmt.Errorf("wait for the writer: %w", ctx.Err())}
+	}
+	select {
+	case o := <-done:
+		return o
+	case <-ctx.Done():
+		return outcome{err: fmt.Errorf("write a registration: %w", ctx.Err())}
+	}
+}
+
+// write does one job after another.
+func (s *store) write() {
+	defer close(s.written)
+	for j := range s.jobs {
+		var o outcome
+		o.err = s.transact(j.ctx, j.since, func(ctx context.Context, tx *sql.Tx) (err error) {
+			o.id, o.gone, err = record(ctx, tx, j.event)
+			return err
+		})
+		j.done <- o
+	}
+}
+
+// forget removes what was deleted long ago.
+func (s *store) forget(ctx context.Context, now time.Time) error {
+	return s.transact(ctx, time.Now(), func(ctx context.Context, tx *sql.Tx) error {
+		_, err := tx.ExecContext(ctx, `DELETE FROM registrations WHERE deleted AND taken_at < ?`, now.Add(-forgotten).Unix())
+		return err
+	})
 }

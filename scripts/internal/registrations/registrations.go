@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"strings"
 )
 
 // Registration is one stack's registration of one role.
@@ -56,6 +57,7 @@ const (
 	Opens     Look = "opens with the external ID, and not without or with another"
 	AsItWas   Look = "as it was" // the event brings nothing new
 	Ended     Look = "not looked at, the access has ended"
+	Narrowed  Look = "not looked at, the access ends earlier"
 	Unwatched Look = "not looked at, as the operator wishes"
 )
 
@@ -72,22 +74,34 @@ func (r Registration) last() Event {
 	return r.History[len(r.History)-1]
 }
 
-// List asks an admin listener for all registrations, those of deleted stacks too.
-func List(ctx context.Context, admin string) (rows []Registration, err error) {
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, admin+"/v1/registrations", nil)
+// List asks an admin listener for all registrations, those of deleted stacks
+// too, page by page.
+func List(ctx context.Context, admin string) (all []Registration, err error) {
+	for next := "/v1/registrations"; next != ""; {
+		var rows []Registration
+		if rows, next, err = page(ctx, admin, next); err != nil {
+			return nil, fmt.Errorf("list the registrations: %w", err)
+		}
+		all = append(all, rows...)
+	}
+	return all, nil
+}
+
+func page(ctx context.Context, admin, path string) (rows []Registration, next string, err error) {
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, admin+path, nil)
 	if err != nil {
-		return nil, fmt.Errorf("list the registrations: %w", err)
+		return nil, "", err
 	}
 	answer, err := http.DefaultClient.Do(request)
 	if err != nil {
-		return nil, fmt.Errorf("list the registrations: %w", err)
+		return nil, "", err
 	}
 	defer func() { err = errors.Join(err, answer.Body.Close()) }()
 	if answer.StatusCode != http.StatusOK {
-		return nil, fmt.Errorf("list the registrations: the endpoint answered %s", answer.Status)
+		return nil, "", fmt.Errorf("the endpoint answered %s", answer.Status)
 	}
-	if err := json.NewDecoder(answer.Body).Decode(&rows); err != nil {
-		return nil, fmt.Errorf("list the registrations: %w", err)
+	if link, more := strings.CutSuffix(answer.Header.Get("Link"), ">; rel=next"); more {
+		next = strings.TrimPrefix(link, "<")
 	}
-	return rows, nil
+	return rows, next, json.NewDecoder(answer.Body).Decode(&rows)
 }

@@ -1,0 +1,151 @@
+package endpoint
+
+import (
+	"context"
+	"crypto/rand"
+	"database/sql"
+	"encoding/json"
+	"fmt"
+	"time"
+
+	"github.com/doitintl/aws-ro-access/scripts/internal/registrations"
+)
+
+// record takes an event into its row, in a transaction. The row is looked at
+// again first: since it was seen, other events may have come.
+func record(ctx context.Context, tx *sql.Tx, e event) (id string, gone bool, err error) {
+	r, err := find(ctx, tx, e)
+	if err != nil {
+		return "", false, err
+	}
+	if err := r.stillTakes(e); err != nil {
+		return "", false, err
+	}
+	gone = e.deletes() && !r.stands()
+	if r.repeats() {
+		return r.id, gone, nil
+	}
+	if r.events == 0 {
+		made, err := makeRoom(ctx, tx, e.accountID)
+		if err != nil {
+			return "", false, err
+		}
+		if !made && gone {
+			return "", true, nil
+		}
+		if !made {
+			return "", false, accountIsFull
+		}
+		r.id = rand.Text()
+	}
+	r.apply(e)
+	return r.id, gone, write(ctx, tx, e, r)
+}
+
+// stillTakes tells whether what was found out of an event holds for the row as it is now.
+func (r row) stillTakes(e event) error {
+	if r.overtakes(e) {
+		return overtaken
+	}
+	if e.look != registrations.AsItWas && e.look != registrations.Narrowed {
+		return nil
+	}
+	if _, sure := r.unlooked(e); !sure {
+		return storageUnavailable // somebody changed it meanwhile: the next try looks at the role
+	}
+	return nil
+}
+
+// makeRoom sees that an account has fewer rows than it may have; the oldest
+// deleted one makes room.
+func makeRoom(ctx context.Context, tx *sql.Tx, account string) (made bool, err error) {
+	var rows int
+	query := `SELECT count(*) FROM registrations WHERE account_id = ?`
+	if err := tx.QueryRowContext(ctx, query, account).Scan(&rows); err != nil {
+		return false, fmt.Errorf("count the registrations of an account: %w", err)
+	}
+	if rows < mostRows {
+		return true, nil
+	}
+	removed, err := tx.ExecContext(ctx, `
+		DELETE FROM registrations WHERE id = (
+			SELECT id FROM registrations WHERE account_id = ? AND deleted ORDER BY taken_at, id LIMIT 1)`, account)
+	if err != nil {
+		return false, fmt.Errorf("make room for a registration: %w", err)
+	}
+	count, err := removed.RowsAffected()
+	return count > 0, err
+}
+
+// write writes the row, the event, and which role it opened.
+func write(ctx context.Context, tx *sql.Tx, e event, r row) error {
+	for _, part := range []func(context.Context, *sql.Tx, event, row) error{writeRow, writeHistory, writeOpened} {
+		if err := part(ctx, tx, e, r); err != nil {
+			return fmt.Errorf("write registration %s: %w", r.id, err)
+		}
+	}
+	return nil
+}
+
+func writeRow(ctx context.Context, tx *sql.Tx, e event, r row) error {
+	now, err := json.Marshal(r.now)
+	if err != nil {
+		return err
+	}
+	var before []byte
+	if r.before != nil {
+		if before, err = json.Marshal(r.before); err != nil {
+			return err
+		}
+	}
+	_, err = tx.ExecContext(ctx, `
+		INSERT INTO registrations (id, account_id, role_arn, stack_id, region,
+			saying, previous, deleted, issued_at, taken_at, events)
+		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+		ON CONFLICT (id) DO UPDATE SET saying = excluded.saying, previous = excluded.previous,
+			deleted = excluded.deleted, issued_at = excluded.issued_at, taken_at = excluded.taken_at,
+			events = excluded.events`,
+		r.id, e.accountID, e.roleArn, e.stackID, e.region,
+		string(now), string(before), r.deleted, r.issuedAt.Unix(), e.at.Unix(), r.events)
+	return err
+}
+
+func writeHistory(ctx context.Context, tx *sql.Tx, e event, r row) error {
+	entry, err := json.Marshal(registrations.Event{
+		At: e.at.UTC().Format(time.RFC3339), RequestType: e.requestType, RequestID: e.requestID,
+		IssuedAt: r.issuedAt.Format(time.RFC3339), TicketID: e.ticketID,
+		Access: e.access, AccessExpires: e.accessExpires, TemplateVersion: e.templateVersion,
+		ClaimedAccount: e.accountID, ProvedAccount: e.caller.account, Caller: e.caller.arn, Role: e.look,
+	})
+	if err != nil {
+		return err
+	}
+	if _, err := tx.ExecContext(ctx,
+		`INSERT INTO history (registration_id, number, request, entry) VALUES (?, ?, ?, ?)`,
+		r.id, r.events, e.key(), string(entry)); err != nil {
+		return err
+	}
+	_, err = tx.ExecContext(ctx,
+		`DELETE FROM history WHERE registration_id = ? AND number <= ?`, r.id, r.events-mostHistory)
+	return err
+}
+
+// writeOpened remembers the role, where the row lets DoiT in.
+func writeOpened(ctx context.Context, tx *sql.Tx, e event, r row) error {
+	if r.now.status(r.deleted, e.at) != registrations.Active {
+		return nil
+	}
+	added, err := tx.ExecContext(ctx,
+		`INSERT OR IGNORE INTO opened (account_id, role_name) VALUES (?, ?)`, e.accountID, e.roleName())
+	if err != nil {
+		return err
+	}
+	if count, err := added.RowsAffected(); err != nil || count == 0 {
+		return err
+	}
+	_, err = tx.ExecContext(ctx, `
+		DELETE FROM opened WHERE account_id = ?1 AND rowid <= (
+			SELECT rowid FROM opened WHERE account_id = ?1 ORDER BY rowid DESC LIMIT 1 OFFSET ?2)`,
+		e.accountID, mostOpened)
+	return err
+}
