@@ -124,7 +124,7 @@ func TestTheLimitsAreInside(t *testing.T) {
 		{"Access", "approved"},
 		{"Access", "dismissed"},
 		{"AccessExpires", "2028-02-29T23:59:59Z"},
-		{"AccessExpires", "2001-01-01T00:00:00Z"},
+		{"AccessExpires", "2099-01-01T00:00:00Z"},
 		{"TemplateVersion", strings.Repeat("9", 32)},
 		{"TemplateVersion", "1.0.0-rc.1"},
 	} {
