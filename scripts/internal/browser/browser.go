@@ -8,7 +8,9 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"time"
 
+	"github.com/chromedp/cdproto/page"
 	"github.com/chromedp/chromedp"
 )
 
@@ -44,6 +46,13 @@ func Start(ctx context.Context) (tab context.Context, stop func(), err error) {
 		return nil, nil, fmt.Errorf("start %s: %w", program, err)
 	}
 	return tab, stop, nil
+}
+
+// SetClock has the pages that a tab opens from now on take this time for the present.
+func SetClock(tab context.Context, now time.Time) error {
+	script := page.AddScriptToEvaluateOnNewDocumentParams{Source: fmt.Sprintf("Date.now = () => %d", now.UnixMilli())}
+	_, err := chromedp.Call(tab, page.AddScriptToEvaluateOnNewDocument, script)
+	return err
 }
 
 func find() (string, error) {

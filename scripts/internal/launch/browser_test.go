@@ -9,7 +9,6 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
-	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -18,7 +17,6 @@ import (
 	"github.com/chromedp/cdproto/emulation"
 	cdplog "github.com/chromedp/cdproto/log"
 	"github.com/chromedp/cdproto/network"
-	"github.com/chromedp/cdproto/page"
 	"github.com/chromedp/cdproto/runtime"
 	"github.com/chromedp/cdproto/target"
 	"github.com/chromedp/chromedp"
@@ -71,9 +69,9 @@ func open(t *testing.T, fragment string, before ...func(*tab)) *tab {
 	command(p, cdplog.Enable, cdp.Empty{})
 	// A day ahead of UTC, where the page is looked at.
 	command(p, emulation.SetTimezoneOverride, emulation.SetTimezoneOverrideParams{TimezoneID: "Pacific/Kiritimati"})
-	command(p, page.AddScriptToEvaluateOnNewDocument, page.AddScriptToEvaluateOnNewDocumentParams{
-		Source: "Date.now = () => " + strconv.FormatInt(now.UnixMilli(), 10),
-	})
+	if err := browser.SetClock(p.ctx, now); err != nil {
+		t.Fatal(err)
+	}
 	for _, prepare := range before {
 		prepare(p)
 	}

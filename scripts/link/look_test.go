@@ -1,0 +1,206 @@
+package main
+
+import (
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/tls"
+	"crypto/x509"
+	"encoding/pem"
+	"io"
+	"math/big"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+)
+
+// TestCheckLooksAndNothingElseDoes runs link behind a proxy that is all of the
+// internet for it, S3 included.
+func TestCheckLooksAndNothingElseDoes(t *testing.T) {
+	t.Parallel()
+	const public = "doit-aws-ops-prod-templates.s3.amazonaws.com"
+	const code = "doit-aws-ops-code-462932234033-eu-west-1-an.s3.eu-west-1.amazonaws.com"
+	usual := []string{"-region", "eu-west-1", "-ticket", "12345"}
+	for _, c := range []struct {
+		name   string
+		args   []string
+		answer http.HandlerFunc // nothing answers without it
+		asked  []string         // parts of what is asked for, in the alphabet's order
+		notes  []string         // parts of what is said of it, likewise
+	}{
+		{"no check", nil, status(http.StatusOK), nil, nil},
+		{"all is there", []string{"-check"}, status(http.StatusOK), []string{code + "/registration/", public + "/doitmanagement/"}, nil},
+		{"the commands", []string{"-check", "-format", "cli"}, status(http.StatusOK),
+			[]string{code + "/registration/", public + "/doitmanagement/"}, nil},
+		{"the page", []string{"-check", "-page"}, status(http.StatusOK),
+			[]string{code + "/registration/", public + "/doitmanagement/", public + "/launch/"}, nil},
+		{"an organization", []string{"-check", "-organization"}, status(http.StatusOK),
+			[]string{code + "/registration/", public + "/doitmanagement/", public + "/organization/"}, nil},
+		{"nothing is there", []string{"-check"}, status(http.StatusNotFound), []string{code, public},
+			[]string{"note: https://" + code + "/registration/", "note: https://" + public + "/doitmanagement/"}},
+		{"not for everybody", []string{"-check"}, status(http.StatusForbidden), []string{code, public},
+			[]string{"is not there, or not public", "is not there, or not public"}},
+		{"another region's", []string{"-check"}, func(w http.ResponseWriter, r *http.Request) {
+			http.Redirect(w, r, "https://evil.example/", http.StatusMovedPermanently)
+		}, []string{code, public}, []string{"answered 301 Moved Permanently", "answered 301 Moved Permanently"}},
+		{"S3 is down", []string{"-check"}, status(http.StatusServiceUnavailable), []string{code, public},
+			[]string{"answered 503 Service Unavailable", "answered 503 Service Unavailable"}},
+		{"nobody answers", []string{"-check"}, nil, []string{code, public},
+			[]string{"nobody answered within 3 seconds at https://" + code, "nobody answered within 3 seconds at https://" + public}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			world := newWorld(t, c.answer)
+			printed, said := world.link(t, append(c.args, usual...)...)
+			without, _ := world.link(t, append(slices.DeleteFunc(slices.Clone(c.args), func(arg string) bool { return arg == "-check" }), usual...)...)
+			if printed != without || printed == "" {
+				t.Errorf("with the check it prints %q, without %q", printed, without)
+			}
+			asked := world.seen()
+			wantParts(t, "asked", asked, c.asked)
+			for _, request := range asked {
+				if !strings.HasPrefix(request, "HEAD https://") {
+					t.Errorf("asked %s", request)
+				}
+			}
+			var notes []string
+			for note := range strings.Lines(said) {
+				if !strings.Contains(note, "is not that of the tag") {
+					notes = append(notes, note)
+				}
+			}
+			slices.Sort(notes)
+			wantParts(t, "said", notes, c.notes)
+		})
+	}
+}
+
+func wantParts(t *testing.T, what string, got, want []string) {
+	t.Helper()
+	same := slices.EqualFunc(got, want, func(got, want string) bool { return strings.Contains(got, want) })
+	if !same {
+		t.Errorf("%s %q, want %q", what, got, want)
+	}
+}
+
+func status(code int) http.HandlerFunc {
+	return func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(code) }
+}
+
+// world is a proxy that answers for every host.
+type world struct {
+	proxy, roots string
+
+	mu    sync.Mutex
+	asked []string
+}
+
+func newWorld(t *testing.T, answer http.HandlerFunc) *world {
+	t.Helper()
+	pair, roots := certificate(t)
+	w := &world{roots: roots}
+	s3 := httptest.NewUnstartedServer(http.HandlerFunc(func(writer http.ResponseWriter, r *http.Request) {
+		w.note(r.Method + " https://" + r.Host + r.URL.Path)
+		if r.Header.Get("Authorization") != "" {
+			t.Error("somebody's credentials are sent")
+		}
+		answer(writer, r)
+	}))
+	s3.TLS = &tls.Config{Certificates: []tls.Certificate{pair}, MinVersion: tls.VersionTLS12}
+	s3.StartTLS()
+	t.Cleanup(s3.Close)
+	proxy := httptest.NewServer(http.HandlerFunc(func(writer http.ResponseWriter, r *http.Request) {
+		host, _, err := net.SplitHostPort(r.Host)
+		if r.Method != http.MethodConnect || err != nil {
+			t.Errorf("the proxy is asked for %s %s", r.Method, r.Host)
+			return
+		}
+		if answer == nil {
+			w.note("HEAD https://" + host)
+			<-r.Context().Done()
+			return
+		}
+		join(t, writer, s3.Listener.Addr().String())
+	}))
+	t.Cleanup(proxy.Close)
+	w.proxy = proxy.URL
+	return w
+}
+
+// join connects the client of a CONNECT with a server.
+func join(t *testing.T, w http.ResponseWriter, address string) {
+	server, err := net.Dial("tcp", address)
+	if err != nil {
+		t.Error(err)
+		return
+	}
+	client, _, err := http.NewResponseController(w).Hijack()
+	if err != nil {
+		t.Error(err)
+		return
+	}
+	go func() {
+		_, _ = io.Copy(server, client) // until either hangs up
+		_ = server.Close()
+	}()
+	_, _ = io.WriteString(client, "HTTP/1.1 200 OK\r\n\r\n")
+	_, _ = io.Copy(client, server)
+	_ = client.Close()
+}
+
+func (w *world) note(request string) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.asked = append(w.asked, request)
+}
+
+func (w *world) seen() []string {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return slices.Sorted(slices.Values(w.asked))
+}
+
+// link runs the program as make does.
+func (w *world) link(t *testing.T, args ...string) (printed, said string) {
+	t.Helper()
+	link := exec.CommandContext(t.Context(), "link", args...) // #nosec G204 -- a test's own
+	link.Env = append(os.Environ(), "HTTPS_PROXY="+w.proxy, "SSL_CERT_FILE="+w.roots, "NO_PROXY=", "AWS_ACCESS_KEY_ID=key", "AWS_SECRET_ACCESS_KEY=secret")
+	var stderr strings.Builder
+	link.Stderr = &stderr
+	out, err := link.Output()
+	if err != nil {
+		t.Errorf("it failed: %v\n%s", err, stderr.String())
+	}
+	return string(out), stderr.String()
+}
+
+// certificate is S3's, for whoever trusts the file.
+func certificate(t *testing.T) (pair tls.Certificate, roots string) {
+	t.Helper()
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	is := &x509.Certificate{
+		SerialNumber: big.NewInt(1),
+		NotAfter:     time.Now().Add(time.Hour),
+		DNSNames:     []string{"*.s3.amazonaws.com", "*.s3.eu-west-1.amazonaws.com"},
+	}
+	der, err := x509.CreateCertificate(rand.Reader, is, is, &key.PublicKey, key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	roots = filepath.Join(t.TempDir(), "roots.pem")
+	if err := os.WriteFile(roots, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der}), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key}, roots
+}
