@@ -33,7 +33,7 @@ type grant struct {
 	made     map[string]string // physical IDs by logical ones
 	seen     map[string]bool   // stack events
 	session  aws.Config        // DoiT's engineer, inside
-	notices  *notices
+	trail    *localcloud.Trail // what CloudTrail would hand on
 }
 
 // play goes through a grant's whole life. An error is what kept it from going

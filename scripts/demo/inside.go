@@ -43,12 +43,10 @@ func (g *grant) reads(ctx context.Context) {
 	g.allowed(doit, "lists its buckets", seen, err)
 }
 
-const opensToEveryRole = "What opens to every role of the account does not open to this one"
-
 // opened shows what resources with a policy of their own give to every role of
 // the account: to this one, nothing.
 func (g *grant) opened(ctx context.Context) error {
-	g.act(opensToEveryRole)
+	g.act("What opens to every role of the account does not open to this one")
 	topic := g.valuables.topic
 	publish := func(as aws.Config) error {
 		hello := &sns.PublishInput{TopicArn: &topic, Message: aws.String("hello")}

@@ -68,7 +68,7 @@ func picture(lines [][]span) []byte {
 }
 
 // draw writes a picture of all that was shown, and beside it one of a screen:
-// who gets in, what the customer reads of it, and what is seen inside.
+// who gets in, what the customer reads of it, and what opens inside.
 func draw(file string, shown [][]span) error {
 	acts := map[string]int{}
 	for row, line := range shown {
@@ -76,7 +76,7 @@ func draw(file string, shown [][]span) error {
 			acts[line[0].text] = row
 		}
 	}
-	first, last := acts[atTheDoor], acts[opensToEveryRole]-1 // less the empty line
+	first, last := acts[atTheDoor], acts[somebodyAttaches]-1 // less the empty line
 	if first <= 0 || last <= first {
 		return errors.New("draw the demo: it was not played to its end")
 	}

@@ -8,10 +8,12 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/iam"
 )
 
+const somebodyAttaches = "Somebody attaches AdministratorAccess to the role"
+
 // widened attaches AdministratorAccess to SupportRole, with the boundary that
 // the template gives it and without.
 func (g *grant) widened(ctx context.Context) error {
-	g.act("Somebody attaches AdministratorAccess to the role")
+	g.act(somebodyAttaches)
 	client, role := iam.NewFromConfig(g.customer), g.made["SupportRole"]
 	administrator := "arn:aws:iam::aws:policy/AdministratorAccess"
 	makesUser := func() error {

@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"io"
 	"net/http"
-	"net/http/httptest"
 	"net/http/httputil"
 	"net/url"
 	"os"
@@ -44,7 +43,7 @@ type world struct {
 	endpointSide    *runtimeapi.Server
 	registrationURL string
 	client          *http.Client
-	mailbox         *httptest.Server // of the customer
+	mailbox         *localcloud.Mailbox // of the customer
 	dir             string
 	zip             code.Zip
 	valuables       valuables

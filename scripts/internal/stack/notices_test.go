@@ -2,10 +2,7 @@ package stack
 
 import (
 	"encoding/json"
-	"io"
 	"maps"
-	"net/http"
-	"net/http/httptest"
 	"reflect"
 	"slices"
 	"strings"
@@ -196,7 +193,9 @@ func TestANoticeIsOneSentence(t *testing.T) {
 			trail, err := localcloud.TrailFor(t.Context(), s.config, *s.rule().Name)
 			s.must(err)
 			s.subscribe("sqs", s.queue())
-			heard := s.listener()
+			mailbox, err := localcloud.Subscribe(t.Context(), s.config, s.topic())
+			s.must(err)
+			t.Cleanup(mailbox.Close)
 			for _, record := range s.unlike() {
 				s.must(trail.Hand(t.Context(), record))
 			}
@@ -212,8 +211,10 @@ func TestANoticeIsOneSentence(t *testing.T) {
 			if got := s.received(); !slices.Equal(got, []string{want}) {
 				t.Errorf("the queue got\n\t%q, want\n\t%q", got, want)
 			}
-			if got := <-heard; got != want {
-				t.Errorf("the subscriber heard\n\t%q, want\n\t%q", got, want)
+			got, err := mailbox.Next(t.Context())
+			s.must(err)
+			if got != want {
+				t.Errorf("the subscriber read\n\t%q, want\n\t%q", got, want)
 			}
 		})
 	}
@@ -324,29 +325,4 @@ func (s *stack) received() (messages []string) {
 		messages = append(messages, envelope.Message)
 	}
 	return messages
-}
-
-// listener subscribes a server that confirms, and returns what it hears.
-func (s *stack) listener() <-chan string {
-	s.Helper()
-	heard, confirmed := make(chan string, 10), make(chan error, 1)
-	server := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
-		text, err := io.ReadAll(r.Body)
-		var envelope struct{ Type, Token, TopicArn, Message string }
-		if err == nil {
-			err = json.Unmarshal(text, &envelope)
-		}
-		if err != nil || envelope.Type == "Notification" {
-			heard <- envelope.Message
-			return
-		}
-		_, err = s.sns().ConfirmSubscription(r.Context(), &sns.ConfirmSubscriptionInput{
-			TopicArn: &envelope.TopicArn, Token: &envelope.Token,
-		})
-		confirmed <- err
-	}))
-	s.Cleanup(server.Close)
-	s.subscribe("http", server.URL)
-	s.must(<-confirmed)
-	return heard
 }
