@@ -5,12 +5,14 @@ import (
 	"context"
 	"encoding/json"
 	"net/http"
-	"strconv"
 	"strings"
 )
 
 // unregistered is the physical resource ID where no role is known: its Delete has nothing to do.
 const unregistered = "unregistered"
+
+// longestReason is more than an answer has room for, and no more than a line of the log should have.
+const longestReason = 4000
 
 // answer is a custom resource response. It has no Data: nothing in a stack may depend on what DoiT's endpoint says.
 // https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/crpg-ref-responses.html
@@ -27,7 +29,8 @@ func (f *function) send(ctx context.Context, log logger, ev event, a answer) err
 	return err
 }
 
-// encode cuts the Reason so that CloudFormation's limit of 4096 bytes is kept.
+// encode cuts the Reason so that CloudFormation's limit of 4096 bytes is kept, and not by more: a byte of it takes up
+// to two, where it is escaped.
 func (a answer) encode() []byte {
 	for {
 		body := marshal(a)
@@ -35,7 +38,7 @@ func (a answer) encode() []byte {
 		if excess <= 0 || a.Reason == "" {
 			return body
 		}
-		a.Reason = strings.ToValidUTF8(a.Reason[:max(len(a.Reason)-excess, 0)], "")
+		a.Reason = strings.ToValidUTF8(a.Reason[:max(len(a.Reason)-(excess+1)/2, 0)], "")
 	}
 }
 
@@ -46,10 +49,4 @@ func marshal(v any) []byte {
 	encoder.SetEscapeHTML(false)
 	_ = encoder.Encode(v)
 	return bytes.TrimSuffix(b.Bytes(), []byte("\n"))
-}
-
-// printable takes out of a text what a console does not show in a line.
-func printable(text string) string {
-	line := strings.ReplaceAll(text, "\n", "; ")
-	return strings.Join(strings.FieldsFunc(line, func(r rune) bool { return !strconv.IsPrint(r) }), "")
 }

@@ -42,9 +42,13 @@ var cloudFormation = recipient{
 	tryLimit:    3 * time.Second,
 	longestWait: 2 * time.Second,
 	passing: func(status int) bool {
-		return status == 408 || status == 429 || status >= 500
+		return status == 408 || status == 429 || status/100 == 5
 	},
 }
+
+// longestNotYet is how long a role may take until it can be assumed. Then something else keeps the endpoint out, such
+// as an organization's resource control policy, which would hold every launch to its end.
+const longestNotYet = 2 * time.Minute
 
 // deliver sends body, with a new header at every try, until it is taken (no error), refused for good (the status, and
 // an error), or the next wait would pass ctx's deadline: then it fails at once, with the last failure.
@@ -53,6 +57,7 @@ func (f *function) deliver(ctx context.Context, log logger, to recipient, u *url
 	end, _ := ctx.Deadline()
 	waits := backoff{longest: to.longestWait}
 	var failure error
+	var early time.Time // when the answer was "not yet" for the first time
 	for attempt := 1; ; attempt++ {
 		start := time.Now()
 		h, err := header()
@@ -60,7 +65,7 @@ func (f *function) deliver(ctx context.Context, log logger, to recipient, u *url
 			return 0, err
 		}
 		h.Set("User-Agent", "doit-aws-ro-access/"+strings.TrimSpace(version))
-		got := f.try(ctx, to, &http.Request{
+		got := f.try(ctx, log, to, &http.Request{
 			Method:        to.method,
 			URL:           u,
 			Header:        h,
@@ -81,9 +86,16 @@ func (f *function) deliver(ctx context.Context, log logger, to recipient, u *url
 		if got.status != 0 && !to.passing(got.status) {
 			return got.status, failure
 		}
+		if got.status == http.StatusTooEarly && early.IsZero() {
+			early = time.Now()
+		}
 		wait := got.retryAfter + waits.next(got.status, time.Until(end)-got.retryAfter)
-		if time.Now().Add(wait).After(end) {
+		next := time.Now().Add(wait)
+		if next.After(end) {
 			return 0, fmt.Errorf("%w (try %d, the last)", failure, attempt)
+		}
+		if got.status == http.StatusTooEarly && next.After(early.Add(longestNotYet)) {
+			return got.status, failure
 		}
 		time.Sleep(wait)
 	}
@@ -117,7 +129,7 @@ type reply struct {
 
 // try sends one request. An answer other than 2xx is an error, with the detail of its problem document (RFC 9457), if
 // it has one in 64 KiB. RoundTrip, unlike a client, follows no redirect.
-func (f *function) try(ctx context.Context, to recipient, req *http.Request) reply {
+func (f *function) try(ctx context.Context, log logger, to recipient, req *http.Request) reply {
 	ctx, cancel := context.WithTimeout(ctx, to.tryLimit)
 	defer cancel()
 	resp, err := f.transport.RoundTrip(req.WithContext(ctx))
@@ -136,8 +148,8 @@ func (f *function) try(ctx context.Context, to recipient, req *http.Request) rep
 		return reply{status: status}
 	}
 	text := fmt.Sprintf("answered %d %s", status, http.StatusText(status))
-	if detail := detailOf(resp); detail != "" {
-		text += fmt.Sprintf(": %.4000s", detail)
+	if detail := log.withheld.tellable(detailOf(resp), longestReason); detail != "" {
+		text += ": " + detail
 	}
 	return reply{
 		status:     status,

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -22,6 +23,9 @@ func (p properties) text(name string) (text string) {
 	return text
 }
 
+// written returns a member that is text, and any other as it is written.
+func (p properties) written(name string) string { return cmp.Or(p.text(name), string(p[name])) }
+
 // absent tells whether there is no such member, or one that says as little.
 func (p properties) absent(name string) bool {
 	return slices.Contains([]string{"", "null", `""`}, string(p[name]))
@@ -33,6 +37,8 @@ type event struct {
 	properties             // RequestType, StackId and so on
 	given, old  properties // ResourceProperties and OldResourceProperties
 	responseURL *url.URL
+	came        time.Time
+	withheld    *secrets
 }
 
 // decode fails where nobody could be answered: then the event is not CloudFormation's.
@@ -45,8 +51,11 @@ func decode(payload []byte) (ev event, err error) {
 	}
 	_ = json.Unmarshal(ev.properties["ResourceProperties"], &ev.given) // properties that are no object are none
 	_ = json.Unmarshal(ev.properties["OldResourceProperties"], &ev.old)
-	ev.responseURL, err = parseResponseURL(ev.text("ResponseURL"))
-	return ev, err
+	if ev.responseURL, err = parseResponseURL(ev.text("ResponseURL")); err != nil {
+		return ev, err
+	}
+	ev.came, ev.withheld = time.Now(), newSecrets(ev)
+	return ev, nil
 }
 
 // parseResponseURL returns a URL whose path and query go out byte for byte as given, since they are signed. No error
@@ -56,7 +65,10 @@ func parseResponseURL(raw string) (*url.URL, error) {
 	if err != nil {
 		return nil, errors.New("not a CloudFormation request: ResponseURL is not a URL")
 	}
-	if u.Scheme != "https" && !isPlainOnLoopback(u) || u.Hostname() == "" || u.User != nil {
+	ip, _ := netip.ParseAddr(u.Hostname())
+	onLoopback := ip.IsLoopback() || u.Hostname() == "localhost" // where the local cloud is, which has no TLS
+	private := u.Scheme == "https" || u.Scheme == "http" && onLoopback
+	if !private || u.Hostname() == "" || u.User != nil {
 		return nil, errors.New("not a CloudFormation request: " +
 			"ResponseURL is not https with a host and without user info")
 	}
@@ -72,15 +84,12 @@ func parseResponseURL(raw string) (*url.URL, error) {
 	return u, nil
 }
 
-// isPlainOnLoopback is all that the local cloud has.
-func isPlainOnLoopback(u *url.URL) bool {
-	ip, _ := netip.ParseAddr(u.Hostname())
-	return u.Scheme == "http" && (ip.IsLoopback() || u.Hostname() == "localhost")
-}
+// issuedAt is when CloudFormation issued the request, or, where it does not say so, when the event came.
+func (ev event) issuedAt() time.Time { return cmp.Or(ev.signedAt(), ev.came) }
 
-// issuedAt is when CloudFormation signed the ResponseURL, and so issued the request; zero where the URL does not say.
+// signedAt is when CloudFormation signed the ResponseURL, as it issued the request; zero where the URL does not say.
 // https://docs.aws.amazon.com/AmazonS3/latest/API/sigv4-query-string-auth.html
-func (ev event) issuedAt() time.Time {
+func (ev event) signedAt() time.Time {
 	const layout = "20060102T150405Z"
 	date := ev.responseURL.Query().Get("X-Amz-Date")
 	if at, err := time.Parse(layout, date); err == nil && at.Format(layout) == date {
@@ -92,31 +101,33 @@ func (ev event) issuedAt() time.Time {
 // waitsUntil is when the ResponseURL runs out, or CloudFormation gives the resource up, after which nobody waits; in a
 // distant future if neither is known.
 func (ev event) waitsUntil() time.Time {
-	const (
-		longestURL   = 604800  // a week, S3's limit
-		longestStack = 3600    // CloudFormation's
-		longestEpoch = 1 << 33 // of Unix time, the year 2242
-	)
-	until := time.Unix(1<<40, 0)
-	query, issued := ev.responseURL.Query(), ev.issuedAt()
+	const hour, week, epoch = 3600, 604800, 1 << 33 // the limits of CloudFormation and S3, and the year 2242
+	query, signed, until := ev.responseURL.Query(), ev.signedAt(), time.Unix(1<<40, 0)
+	// Beside ServiceToken, as AWS shows it, or among the properties.
+	timeout := cmp.Or(seconds(ev.written("ServiceTimeout"), hour), seconds(ev.given.written("ServiceTimeout"), hour))
 	for _, limit := range []struct {
-		from    time.Time
-		seconds string
-		most    uint64
+		from  time.Time
+		lasts time.Duration
 	}{
-		{time.Unix(0, 0), query.Get("Expires"), longestEpoch},
-		{issued, query.Get("X-Amz-Expires"), longestURL},
-		{issued, ev.given.text("ServiceTimeout"), longestStack},
+		{time.Unix(0, 0), seconds(query.Get("Expires"), epoch)},
+		{signed, seconds(query.Get("X-Amz-Expires"), week)},
+		{signed, timeout},
 	} {
-		n, err := strconv.ParseUint(limit.seconds, 10, 64)
-		if err != nil || n < 1 || n > limit.most || limit.from.IsZero() {
-			continue // what makes no sense sets no limit
-		}
-		if at := limit.from.Add(time.Duration(n) * time.Second); at.Before(until) { // #nosec G115 -- at most 2^33
+		at := limit.from.Add(limit.lasts)
+		if limit.lasts > 0 && !limit.from.IsZero() && at.Before(until) {
 			until = at
 		}
 	}
 	return until
+}
+
+// seconds is a number of them from 1 to most. What makes no sense is none, and sets no limit.
+func seconds(text string, most uint64) time.Duration {
+	n, err := strconv.ParseUint(text, 10, 64)
+	if err != nil || n > most {
+		return 0
+	}
+	return time.Duration(n) * time.Second // #nosec G115 -- at most 2^33
 }
 
 func (ev event) nobodyWaits() bool { return !time.Now().Before(ev.waitsUntil()) }

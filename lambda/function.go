@@ -21,47 +21,47 @@ type function struct {
 // Invoke takes one event from Lambda to its answer: decode, check, register, answer. It fails where nobody can be
 // answered or the answer was not taken: then Lambda delivers the event again.
 func (f *function) Invoke(ctx context.Context, payload []byte) (_ []byte, err error) {
+	withheld := new(secrets)
 	defer func() {
 		if p := recover(); p != nil {
 			err = fmt.Errorf("panic: %v", p)
 		}
 		if err != nil {
-			err = errors.New(f.log.withheld.removeFrom(err.Error()))
+			err = errors.New(withheld.removeFrom(err.Error()))
 		}
 	}()
-	start := time.Now()
 
 	ev, err := decode(payload)
 	if err != nil {
 		return nil, err
 	}
-	f.log.withheld.reset(ev)
-	log := f.log.with(fields{"requestType": ev.text("RequestType")})
+	withheld = ev.withheld
+	log := f.log
+	log.withheld, log.always = withheld, fields{"requestType": ev.text("RequestType")}
 	workEnd, answerEnd := deadlines(ctx, ev)
 
 	role, out := f.work(ctx, workEnd, log, ev)
 
 	a := answer{
 		Status:             "SUCCESS",
-		PhysicalResourceId: physicalResourceID(ev, role, out.failure != nil),
+		PhysicalResourceId: physicalResourceID(ev, role, out.fails),
 		StackId:            ev.text("StackId"),
 		RequestId:          ev.text("RequestId"),
 		LogicalResourceId:  ev.text("LogicalResourceId"),
 	}
 	level, trouble := "INFO", ""
-	switch {
-	case out.failure != nil:
-		level, trouble = "ERROR", f.tellable(out.failure)
-		a.Status, a.Reason = "FAILED", trouble
-	case out.warning != nil:
-		level, trouble = "WARN", f.tellable(out.warning)
+	if out.trouble != nil {
+		level, trouble = "WARN", withheld.tellable(out.trouble.Error(), longestReason)
+	}
+	if out.fails { // for which CloudFormation wants some reason
+		level, a.Status, a.Reason = "ERROR", "FAILED", cmp.Or(trouble, "nothing that can be told")
 	}
 
 	ctx, cancel := context.WithDeadline(ctx, answerEnd)
 	defer cancel()
 	err = f.send(ctx, log, ev, a)
 	log.line(level, "outcome", fields{
-		"status": a.Status, "error": trouble, "answered": err == nil, "duration": time.Since(start).Seconds(),
+		"status": a.Status, "error": trouble, "answered": err == nil, "duration": time.Since(ev.came).Seconds(),
 	})
 	return []byte("null"), err
 }
@@ -78,49 +78,42 @@ func (f *function) work(ctx context.Context, end time.Time, log logger, ev event
 	}()
 
 	r, invalid := registrationOf(ev)
-	maps.Copy(log.always, fields{"stack": r.stack.name, "role": r.RoleArn}) // on Invoke's line too
+	role = r.RoleArn
+	maps.Copy(log.always, fields{"stack": r.stack.name, "role": role}) // on Invoke's line too
 	log.line("INFO", "event", nil)
 
 	switch {
 	case kind == unknown:
-		wrong := fmt.Errorf("RequestType %.40q must be Create, Update or Delete", ev.text("RequestType"))
-		return r.RoleArn, verdict{failure: wrong}
-	case kind == deletes && r.RoleArn == "": // nothing was registered
-		return "", judge(invalid, survives.invalid)
-	case kind != deletes && invalid != nil: // of which a Delete leaves out what is not valid
-		return r.RoleArn, judge(invalid, survives.invalid)
+		given := ev.withheld.tellable(ev.text("RequestType"), 40)
+		return role, judge(fmt.Errorf(`RequestType "%s" must be Create, Update or Delete`, given), false)
+	case kind == deletes && role == "", kind != deletes && invalid != nil:
+		// A Delete of nothing has nothing to post, and any other leaves out what is not valid.
+		return role, judge(invalid, survives.invalid)
 	case ev.nobodyWaits() && !survives.late:
-		return r.RoleArn, verdict{failure: fmt.Errorf("nobody has waited for this request since %s, "+
-			"so nothing was registered", ev.waitsUntil().UTC().Format(utcTime))}
+		return role, judge(fmt.Errorf("nobody has waited for this request since %s, so nothing was registered",
+			ev.waitsUntil().UTC().Format(utcTime)), false)
 	}
 
 	ctx, cancel := context.WithDeadline(ctx, end)
 	defer cancel()
 	refused, err := f.register(ctx, log, r)
 	if refused != 0 {
-		return r.RoleArn, judge(err, survives.refused)
+		return role, judge(err, survives.refused)
 	}
-	return r.RoleArn, judge(err, survives.untold)
-}
-
-// tellable is trouble in one line, without what must not be told.
-func (f *function) tellable(trouble error) string {
-	return f.log.withheld.removeFrom(printable(trouble.Error()))
+	return role, judge(err, survives.untold)
 }
 
 // physicalResourceID is the role's ARN. CloudFormation deletes the resource of an ID that changes, so an Update that
 // replaced nothing keeps its ID.
 func physicalResourceID(ev event, role string, failed bool) string {
-	given := ev.text("PhysicalResourceId")
-	switch ev.text("RequestType") {
-	case "Create":
+	given := cmp.Or(ev.text("PhysicalResourceId"), unregistered)
+	switch requestType := ev.text("RequestType"); {
+	case requestType == "Create":
 		return cmp.Or(role, unregistered)
-	case "Update":
-		if role != "" && !failed {
-			return role
-		}
+	case requestType == "Update" && !failed:
+		return cmp.Or(role, given)
 	}
-	return cmp.Or(given, unregistered)
+	return given
 }
 
 // deadlines are when the work stops, and when the answer gives up, both before the end.
@@ -135,11 +128,14 @@ func deadlines(ctx context.Context, ev event) (work, answer time.Time) {
 	return end.Add(-reserve), end.Add(-farewell)
 }
 
-// endOf is when nobody waits any more. Where that has passed, and where access ends, which never waits for DoiT, it is
-// half a minute from now.
+// endOf is when nobody waits any more, or as soon as the event's kind would rather have an end.
 func endOf(ev event, now time.Time) time.Time {
-	if ev.kind().endsAccess() || ev.nobodyWaits() {
+	rule, until := rules[ev.kind()], ev.waitsUntil()
+	if rule.late || !now.Before(until) {
 		return now.Add(30 * time.Second)
 	}
-	return ev.waitsUntil()
+	if soon := now.Add(180 * time.Second); rule.untold && soon.Before(until) {
+		return soon
+	}
+	return until
 }

@@ -5,10 +5,6 @@ import (
 	"io"
 	"log"
 	"maps"
-	"net/url"
-	"slices"
-	"strings"
-	"sync"
 	"time"
 )
 
@@ -30,14 +26,11 @@ func newLogger(w io.Writer, level string) logger {
 	return logger{out: log.New(w, "", 0), least: levels[level], withheld: new(secrets)} // INFO for any other
 }
 
-// with is a logger that writes these fields on each line.
-func (l logger) with(always fields) logger {
-	l.always = always
-	return l
-}
-
+// Write takes the lines of aws-lambda-go and net/http, which belong to no event. What net/http tells of an answer that
+// nobody asked for is cut before the server's own words: they could be anybody's secret.
 func (l logger) Write(line []byte) (int, error) {
-	l.line("ERROR", string(bytes.TrimSpace(line)), nil)
+	text, _, _ := bytes.Cut(bytes.TrimSpace(line), []byte(" starting with "))
+	l.line("ERROR", string(text), nil)
 	return len(line), nil
 }
 
@@ -55,47 +48,4 @@ func (l logger) line(level, message string, more fields) {
 	}
 	line["timestamp"], line["level"] = time.Now().UTC().Format(time.RFC3339Nano), level
 	l.out.Printf("%s", marshal(line))
-}
-
-// secrets are what no line and no error may hold, whoever repeats it: a server can answer with what it was sent.
-type secrets struct {
-	mu    sync.Mutex // net/http may log while an event is at work
-	texts []string
-}
-
-// reset withholds what is secret about an event, and nothing of the last one.
-func (s *secrets) reset(ev event) {
-	s.mu.Lock()
-	s.texts = nil
-	s.mu.Unlock()
-	s.add(ev.given.text("ExternalId"), ev.old.text("ExternalId"))
-	u := ev.responseURL
-	s.add(u.Scheme+"://"+u.Host+u.RequestURI(), u.RequestURI(), u.RawQuery, u.Query().Get("X-Amz-Signature"))
-	own := ownCredentials()
-	s.add(own.AccessKeyID, own.SecretAccessKey, own.SessionToken, url.QueryEscape(own.SessionToken))
-}
-
-// add withholds further texts. One character is no secret, and would tear holes into every line.
-func (s *secrets) add(texts ...string) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	for _, text := range texts {
-		if len(text) >= 2 {
-			s.texts = append(s.texts, text)
-		}
-	}
-	// So that a whole is removed before its parts.
-	slices.SortFunc(s.texts, func(a, b string) int { return len(b) - len(a) })
-}
-
-func (s *secrets) removeFrom(text string) string {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	for before := ""; before != text; { // what stood around one can make up another
-		before = text
-		for _, secret := range s.texts {
-			text = strings.ReplaceAll(text, secret, "")
-		}
-	}
-	return text
 }

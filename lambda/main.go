@@ -20,14 +20,16 @@ func main() {
 	lines := newLogger(os.Stderr, os.Getenv("AWS_LAMBDA_LOG_LEVEL"))
 	log.SetFlags(0)
 	log.SetOutput(lines) // of aws-lambda-go and net/http
-	lambda.Start(&function{
-		endpoint: os.Getenv("REGISTRATION_ENDPOINT"),
-		log:      lines,
-		// Used as it is: a Client follows redirects, sends the presigned URL on as Referer, and shows it in its errors.
-		// Nothing is kept alive, since Lambda freezes the process between events.
-		transport: &http.Transport{
-			TLSClientConfig:   &tls.Config{MinVersion: tls.VersionTLS12},
-			DisableKeepAlives: true, DisableCompression: true, MaxResponseHeaderBytes: 64 << 10,
-		},
-	})
+	lambda.Start(newFunction(os.Getenv("REGISTRATION_ENDPOINT"), lines))
+}
+
+func newFunction(endpoint string, lines logger) *function {
+	// Used as it is: a Client follows redirects, sends the presigned URL on as Referer, and shows it in its errors.
+	// Nothing is kept alive, since Lambda freezes the process between events.
+	return &function{endpoint: endpoint, log: lines, transport: &http.Transport{
+		TLSClientConfig:        &tls.Config{MinVersion: tls.VersionTLS12},
+		DisableKeepAlives:      true,
+		DisableCompression:     true,
+		MaxResponseHeaderBytes: 64 << 10,
+	}}
 }

@@ -34,8 +34,8 @@ func TestProofIsTheGoldenVector(t *testing.T) {
 	t.Setenv("AWS_SESSION_TOKEN", golden.SessionToken)
 	synctest.Test(t, func(t *testing.T) {
 		time.Sleep(time.Until(golden.Time))
-		f := &function{log: newLogger(os.Stderr, "INFO")}
-		got, err := f.prove(t.Context(), stack{partition: "aws", region: golden.Region}, golden.Audience, golden.BodySha256)
+		of := stack{partition: "aws", region: golden.Region}
+		got, err := prove(t.Context(), of, golden.Audience, golden.BodySha256)
 		if err != nil {
 			t.Fatal(err)
 		}

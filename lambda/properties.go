@@ -2,7 +2,6 @@ package main
 
 import (
 	"errors"
-	"fmt"
 	"strings"
 	"time"
 
@@ -31,19 +30,15 @@ var stsSuffixes = map[string]string{
 
 // parseStackID reads arn:PARTITION:cloudformation:REGION:ACCOUNT:stack/NAME/GUID.
 func parseStackID(id string) (stack, error) {
-	// Which is not shown: its last part is the default external ID.
-	wrong := errors.New("StackId must be the ARN of a stack, " +
-		"in one of the partitions aws, aws-us-gov, aws-cn and aws-eusc")
 	a, err := arn.Parse(id)
-	if err != nil || a.Service != "cloudformation" || stsSuffixes[a.Partition] == "" {
-		return stack{}, wrong
-	}
-	if !consists(1, 32, lower+digits+"-")(a.Region) || !consists(12, 12, digits)(a.AccountID) {
-		return stack{}, wrong
-	}
 	parts := strings.Split(a.Resource, "/")
-	if len(parts) != 3 || parts[0] != "stack" || parts[1] == "" || parts[2] == "" {
-		return stack{}, wrong
+	known := stsSuffixes[a.Partition] != "" && consists(1, 32, lower+digits+"-")(a.Region)
+	owned := a.Service == "cloudformation" && consists(12, 12, digits)(a.AccountID)
+	named := len(parts) == 3 && parts[0] == "stack" && parts[1] != "" && parts[2] != ""
+	if err != nil || !known || !owned || !named {
+		// Which is not shown: its last part is the default external ID.
+		return stack{}, errors.New("StackId must be the ARN of a stack, " +
+			"in one of the partitions aws, aws-us-gov, aws-cn and aws-eusc")
 	}
 	return stack{partition: a.Partition, region: a.Region, account: a.AccountID, name: parts[1]}, nil
 }
@@ -67,7 +62,13 @@ type property struct {
 	must     string // for the customer, behind the name
 }
 
-func (r *registration) properties() []property {
+// properties are what is wanted of an event. Access that has expired before anybody could come in is none: a launch
+// that looks well and lets nobody in would say so nowhere.
+func (r *registration) properties(ev event) []property {
+	after, which := time.Date(2019, 12, 31, 23, 59, 59, 0, time.UTC), "from 2020 on"
+	if ev.opensAccess() {
+		after, which = ev.came, "that has not passed"
+	}
 	return []property{{
 		name: "RoleArn", member: &r.RoleArn, required: true, valid: r.stack.hasRole,
 		must: "be the ARN, of at most 1024 printable ASCII characters, of an IAM role of the stack's account " +
@@ -83,8 +84,8 @@ func (r *registration) properties() []property {
 		name: "Access", member: &r.Access, valid: func(v string) bool { return v == "approved" || v == dismissed },
 		must: "be approved or dismissed",
 	}, {
-		name: "AccessExpires", member: &r.AccessExpires, valid: isUTCTime,
-		must: "be a UTC time like 2026-12-31T00:00:00Z",
+		name: "AccessExpires", member: &r.AccessExpires, valid: isUTCTime(after),
+		must: "be a UTC time " + which + ", spelled like 2026-12-31T00:00:00Z",
 	}, {
 		name: "TemplateVersion", member: &r.TemplateVersion, valid: consists(1, 32, letters+digits+".-"),
 		must: "have 1 to 32 letters, digits, dots and hyphens",
@@ -92,30 +93,35 @@ func (r *registration) properties() []property {
 }
 
 // check takes over the properties that are valid, and tells what is wrong with the others.
-func (r *registration) check(given properties) error {
-	var wrong []error
-	for _, p := range r.properties() {
-		value := given.text(p.name)
+func (r *registration) check(ev event) error {
+	var wrong []string
+	for _, p := range r.properties(ev) {
+		value := ev.given.text(p.name)
 		switch {
-		case given.absent(p.name):
+		case ev.given.absent(p.name):
 			if p.required {
-				wrong = append(wrong, fmt.Errorf("%s is missing", p.name))
+				wrong = append(wrong, p.name+" is missing")
 			}
 		case p.valid(value):
 			*p.member = value
 		case p.secret || value == "":
-			wrong = append(wrong, fmt.Errorf("%s must be text, and %s", p.name, p.must))
+			wrong = append(wrong, p.name+" must be text, and "+p.must)
 		default:
-			wrong = append(wrong, fmt.Errorf("%s %.200q must %s", p.name, value, p.must))
+			wrong = append(wrong, p.name+` "`+ev.withheld.tellable(value, 200)+`" must `+p.must)
 		}
 	}
-	return errors.Join(wrong...)
+	if wrong == nil {
+		return nil
+	}
+	return errors.New(strings.Join(wrong, "; "))
 }
 
-// isUTCTime knows one spelling. time.Parse alone takes fractions, and hours of one digit.
-func isUTCTime(text string) bool {
-	at, err := time.Parse(utcTime, text)
-	return err == nil && at.Format(utcTime) == text
+// isUTCTime checks for a later time in one spelling. time.Parse alone takes fractions, and hours of one digit.
+func isUTCTime(after time.Time) func(string) bool {
+	return func(text string) bool {
+		at, err := time.Parse(utcTime, text)
+		return err == nil && at.Format(utcTime) == text && at.After(after)
+	}
 }
 
 // consists checks for a text of least to most characters, all of set. Regular expressions would cost a tenth of the

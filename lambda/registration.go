@@ -29,7 +29,7 @@ type registration struct {
 	Access          string `json:"access,omitempty"`
 	AccessExpires   string `json:"accessExpires,omitempty"`
 	TemplateVersion string `json:"templateVersion,omitempty"`
-	IssuedAt        string `json:"issuedAt,omitempty"`
+	IssuedAt        string `json:"issuedAt"`
 	stack           stack
 }
 
@@ -45,12 +45,10 @@ func registrationOf(ev event) (registration, error) {
 		StackID:     ev.text("StackId"),
 		AccountID:   s.account,
 		Region:      s.region,
+		IssuedAt:    ev.issuedAt().UTC().Format(utcTime),
 		stack:       s,
 	}
-	if at := ev.issuedAt(); !at.IsZero() {
-		r.IssuedAt = at.Format(utcTime)
-	}
-	invalid := r.check(ev.given)
+	invalid := r.check(ev)
 	if r.RequestType == "Delete" {
 		// The ID names the role, unless CloudFormation made it up to cancel a Create: then the properties do.
 		if id := ev.text("PhysicalResourceId"); id == unregistered {
@@ -73,7 +71,8 @@ func (f *function) register(ctx context.Context, log logger, r registration) (re
 	to := registrationEndpoint
 	to.goneIsDone = r.RequestType == "Delete"
 	return f.deliver(ctx, log, to, endpoint, body, func() (http.Header, error) {
-		proof, err := f.prove(ctx, r.stack, endpoint.Host, key)
+		proof, err := prove(ctx, r.stack, endpoint.Host, key)
+		log.withheld.add(proof)
 		return http.Header{
 			"Content-Type":           {"application/json"},
 			"Idempotency-Key":        {key},
@@ -95,25 +94,20 @@ func parseEndpoint(raw string) (*url.URL, error) {
 // which account and role signed it, and can do nothing else with it; the endpoint's host and the body's digest are
 // signed along, so that it is good for this endpoint and this body alone.
 // https://docs.aws.amazon.com/STS/latest/APIReference/API_GetCallerIdentity.html
-func (f *function) prove(ctx context.Context, s stack, audience, digest string) (string, error) {
+func prove(ctx context.Context, s stack, audience, digest string) (string, error) {
 	own := ownCredentials()
 	if own.AccessKeyID == "" || own.SecretAccessKey == "" || own.SessionToken == "" {
 		return "", errors.New("credentials are missing: " +
 			"AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY or AWS_SESSION_TOKEN is not set")
 	}
-	req := &http.Request{
-		Method: http.MethodGet,
-		URL: &url.URL{
-			Scheme:   "https",
-			Host:     "sts." + s.region + "." + stsSuffixes[s.partition],
-			Path:     "/",
-			RawQuery: "Action=GetCallerIdentity&Version=2011-06-15&X-Amz-Expires=60",
-		},
-		Header: http.Header{"X-Doit-Audience": {audience}, "X-Doit-Content-Sha256": {digest}},
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "https://sts."+s.region+"."+stsSuffixes[s.partition]+
+		"/?Action=GetCallerIdentity&Version=2011-06-15&X-Amz-Expires=60", nil)
+	if err != nil {
+		return "", err
 	}
+	req.Header = http.Header{"X-Doit-Audience": {audience}, "X-Doit-Content-Sha256": {digest}}
 	const emptySha256 = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
 	proof, _, err := v4.NewSigner().PresignHTTP(ctx, own, req, emptySha256, "sts", s.region, time.Now())
-	f.log.withheld.add(proof)
 	return proof, err
 }
 

@@ -43,9 +43,7 @@ const (
 )
 
 func TestStorm(t *testing.T) {
-	t.Setenv("AWS_ACCESS_KEY_ID", "ASIAIOSFODNN7EXAMPLE")
-	t.Setenv("AWS_SECRET_ACCESS_KEY", "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY")
-	t.Setenv("AWS_SESSION_TOKEN", "token+of/the=function")
+	setCredentials(t)
 
 	const template, longest = 180 * time.Second, 600 * time.Second
 	for _, s := range []storm{

@@ -32,24 +32,17 @@ var rules = map[kind]rule{
 	deletes:   {untold: true, refused: true, late: true, invalid: true},
 }
 
-func (k kind) endsAccess() bool { return k == dismisses || k == deletes }
-
 // kind reads the event's meaning out of it.
 func (ev event) kind() kind {
-	switch ev.text("RequestType") {
-	case "Create":
-		return grants
-	case "Update":
-		return ev.kindOfUpdate()
-	case "Delete":
-		return deletes
-	}
-	return unknown
-}
-
-func (ev event) kindOfUpdate() kind {
 	id, role, oldRole := ev.text("PhysicalResourceId"), ev.given.text("RoleArn"), ev.old.text("RoleArn")
+	requestType := ev.text("RequestType")
 	switch {
+	case requestType == "Create":
+		return grants
+	case requestType == "Delete":
+		return deletes
+	case requestType != "Update":
+		return unknown
 	case ev.given.text("Access") == dismissed:
 		return dismisses
 	case role == id && oldRole != "" && oldRole != role: // CloudFormation has no other sign of a rollback
@@ -62,16 +55,18 @@ func (ev event) kindOfUpdate() kind {
 	return grants
 }
 
-// verdict is how an event went: well, or with a failure or a warning.
-type verdict struct {
-	failure error // which CloudFormation is told
-	warning error // which only the log has
+// opensAccess tells whether somebody could come in who cannot now. A replacement only moves the door.
+func (ev event) opensAccess() bool {
+	return ev.kind() == grants && (ev.text("RequestType") == "Create" || ev.old.text("Access") == dismissed)
 }
 
-// judge makes of trouble, if there is any, a failure, or a warning where the event survives it.
-func judge(trouble error, survived bool) verdict {
-	if survived {
-		return verdict{warning: trouble}
-	}
-	return verdict{failure: trouble}
+// verdict is what went wrong, if anything did, and whether CloudFormation is told so. Otherwise the log alone is.
+type verdict struct {
+	trouble error
+	fails   bool
+}
+
+// judge lets an event fail, unless it survives the trouble.
+func judge(trouble error, survives bool) verdict {
+	return verdict{trouble, trouble != nil && !survives}
 }

@@ -1,0 +1,141 @@
+package main
+
+import (
+	"bytes"
+	"fmt"
+	"net/http"
+	"testing"
+	"time"
+)
+
+func within(t *testing.T, what string, got, least, most time.Duration) {
+	t.Helper()
+	if got < least || got > most {
+		t.Errorf("%s after %v, want between %v and %v", what, got, least, most)
+	}
+}
+
+// The endpoint takes a request and says nothing, until each try is given up, and at last the work.
+func TestTheTimeOfADeadEndpoint(t *testing.T) {
+	s := time.Second
+	for name, c := range map[string]struct {
+		requestType string
+		change      change
+		deadline    time.Duration // Lambda's
+		end         time.Duration // of the work; the last wait may be too long for it
+		exact       bool          // a try is cut short by it
+	}{
+		"a Create has all of Lambda's time":                  {"Create", nil, 600 * s, 590 * s, false},
+		"a Create ends with CloudFormation's patience":       {"Create", set("ServiceTimeout", 60), 600 * s, 50 * s, false},
+		"a Create ends with the ResponseURL":                 {"Create", undated(90 * s), 600 * s, 80 * s, false},
+		"a short time leaves a third to the answer":          {"Create", set("ServiceTimeout", 15), 600 * s, 10 * s, true},
+		"a shorter time too":                                 {"Create", nil, 3 * s, 2 * s, true},
+		"Lambda's time counts where it is less":              {"Create", set("ServiceTimeout", 600), 30 * s, 20 * s, false},
+		"an Update to another role has all the time":         {"Update", all(replaces, setEvent("PhysicalResourceId", otherRole)), 600 * s, 590 * s, false},
+		"an approval has all the time":                       {"Update", setOld("Access", "dismissed"), 600 * s, 590 * s, false},
+		"an Update that keeps the role has three minutes":    {"Update", nil, 600 * s, 170 * s, false},
+		"an Update that keeps has less where that comes":     {"Update", set("ServiceTimeout", 60), 600 * s, 50 * s, false},
+		"an Update that rolls back has three minutes":        {"Update", replaces, 600 * s, 170 * s, false},
+		"a dismissal has half a minute":                      {"Update", dismissal, 600 * s, 20 * s, false},
+		"a Delete has half a minute":                         {"Delete", nil, 600 * s, 20 * s, false},
+		"a Delete has it whatever CloudFormation's patience": {"Delete", set("ServiceTimeout", 1), 600 * s, 20 * s, false},
+		"a Delete has less where Lambda's time is less":      {"Delete", nil, 15 * s, 10 * s, true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			play(t, func(s *scene) {
+				s.endpoint, s.deadline = hang, c.deadline
+				s.mustInvoke(c.requestType, c.change)
+				at := s.at("answer.test")[0].at
+				if c.exact {
+					within(t, "the answer", at, c.end, c.end)
+				}
+				// What is left when a wait of a fifth at most, and 20 seconds, is too long; or a try is cut short.
+				within(t, "the answer", at, min(c.end-20*time.Second, c.end*7/10), c.end)
+				for i, post := range s.posts() {
+					if i > 0 {
+						within(t, "a further try", post.at-s.posts()[i-1].at, 10*time.Second, 30*time.Second)
+					}
+				}
+			})
+		})
+	}
+}
+
+// undated is a ResponseURL that says when it runs out, and not when it was signed.
+func undated(left time.Duration) change {
+	return func(ev, _, _ map[string]any) {
+		ev["ResponseURL"] = "https://answer.test/a?Expires=" + fmt.Sprint(time.Now().Add(left).Unix())
+	}
+}
+
+func TestACreateIsTriedAgainUntilTheEndpointIsBack(t *testing.T) {
+	play(t, func(s *scene) {
+		s.endpoint = func(w http.ResponseWriter, _ *http.Request, _ int) {
+			if time.Since(s.start) < 5*time.Minute {
+				w.WriteHeader(http.StatusServiceUnavailable)
+			}
+		}
+		s.mustInvoke("Create")
+		s.want("SUCCESS")
+		posts := s.posts()
+		for i := 1; i < len(posts); i++ {
+			within(t, "a further try", posts[i].at-posts[i-1].at, 0, min(200*time.Millisecond<<min(i-1, 10), 20*time.Second))
+		}
+		within(t, "the last try", posts[len(posts)-1].at, 5*time.Minute, 5*time.Minute+20*time.Second)
+	})
+}
+
+func TestAnAnswerIsTriedUntilJustBeforeTheEnd(t *testing.T) {
+	for name, c := range map[string]struct {
+		requestType string
+		deadline    time.Duration
+		end         time.Duration
+	}{
+		"a Delete's half minute":            {"Delete", 10 * time.Minute, 29500 * time.Millisecond},
+		"what the work left":                {"Create", 10 * time.Minute, 599500 * time.Millisecond},
+		"half of a reserve below a second":  {"Create", 2400 * time.Millisecond, 2 * time.Second},
+		"half a second, where that is less": {"Create", 3600 * time.Millisecond, 3100 * time.Millisecond},
+	} {
+		t.Run(name, func(t *testing.T) {
+			play(t, func(s *scene) {
+				s.cloudFormation, s.deadline = hang, c.deadline
+				if err := s.invoke(c.requestType); err == nil {
+					t.Error("an answer that nobody took is no error, so that Lambda would not deliver the event again")
+				}
+				answers := s.at("answer.test")
+				within(t, "giving up", time.Since(s.start), c.end-2*time.Second, c.end)
+				for i, answer := range answers {
+					if !bytes.Equal(answer.body, answers[0].body) {
+						t.Errorf("answers differ:\n%s\n%s", answer.body, answers[0].body)
+					}
+					if i > 0 {
+						within(t, "a further try", answer.at-answers[i-1].at, 3*time.Second, 5*time.Second)
+					}
+				}
+			})
+		})
+	}
+}
+
+func TestALateEventIsAnsweredAllTheSame(t *testing.T) {
+	play(t, func(s *scene) {
+		s.cloudFormation = first(3, status(503))
+		s.mustInvoke("Create", setEvent("ResponseURL", responseURL(s.start.Add(-24*time.Hour))))
+		s.want("FAILED", "nobody has waited")
+		if len(s.at("answer.test")) != 4 {
+			t.Errorf("%d answers", len(s.at("answer.test")))
+		}
+	})
+}
+
+func TestADeadlineThatHasPassedEndsAtOnce(t *testing.T) {
+	for _, requestType := range []string{"Create", "Update", "Delete"} {
+		play(t, func(s *scene) {
+			s.endpoint, s.cloudFormation, s.deadline = hang, hang, -time.Second
+			if err := s.invoke(requestType); err == nil {
+				t.Error("an answer that nobody took is no error")
+			}
+			within(t, "the end", time.Since(s.start), 0, 0)
+		})
+	}
+}
