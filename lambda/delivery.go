@@ -142,9 +142,8 @@ func (f *function) try(ctx context.Context, log logger, to recipient, req *http.
 	defer func() { _ = resp.Body.Close() }() // nobody needs the rest of it
 
 	status := resp.StatusCode
-	taken := status/100 == 2
 	gone := status == http.StatusNotFound || status == http.StatusGone
-	if taken || gone && to.goneIsDone {
+	if status/100 == 2 || gone && to.goneIsDone {
 		return reply{status: status}
 	}
 	text := fmt.Sprintf("answered %d %s", status, http.StatusText(status))

@@ -27,9 +27,7 @@ func newFunction(endpoint string, lines logger) *function {
 	// Used as it is: a Client follows redirects, sends the presigned URL on as Referer, and shows it in its errors.
 	// Nothing is kept alive, since Lambda freezes the process between events.
 	return &function{endpoint: endpoint, log: lines, transport: &http.Transport{
-		TLSClientConfig:        &tls.Config{MinVersion: tls.VersionTLS12},
-		DisableKeepAlives:      true,
-		DisableCompression:     true,
-		MaxResponseHeaderBytes: 64 << 10,
+		TLSClientConfig:   &tls.Config{MinVersion: tls.VersionTLS12},
+		DisableKeepAlives: true, DisableCompression: true, MaxResponseHeaderBytes: 64 << 10,
 	}}
 }

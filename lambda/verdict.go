@@ -35,8 +35,7 @@ var rules = map[kind]rule{
 // kind reads the event's meaning out of it.
 func (ev event) kind() kind {
 	id, role, oldRole := ev.text("PhysicalResourceId"), ev.given.text("RoleArn"), ev.old.text("RoleArn")
-	requestType := ev.text("RequestType")
-	switch {
+	switch requestType := ev.text("RequestType"); {
 	case requestType == "Create":
 		return grants
 	case requestType == "Delete":

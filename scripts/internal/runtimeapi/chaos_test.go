@@ -46,14 +46,16 @@ func TestAKilledFunctionRegistersOnce(t *testing.T) {
 		t.Fatal(err)
 	}
 	env := with(runtimeapi.Environment(endpoint.URL+"/v1/registrations", certificate.File), map[string]string{
-		"AWS_ACCESS_KEY_ID": as.AccessKeyID, "AWS_SECRET_ACCESS_KEY": as.SecretAccessKey, "AWS_SESSION_TOKEN": as.SessionToken,
+		"AWS_ACCESS_KEY_ID": as.AccessKeyID, "AWS_SECRET_ACCESS_KEY": as.SecretAccessKey,
+		"AWS_SESSION_TOKEN": as.SessionToken,
 	})
 	var killed atomic.Int32
 	t.Run("lives", func(t *testing.T) {
 		for number := range lives {
 			t.Run(fmt.Sprint(number), func(t *testing.T) {
 				t.Parallel()
-				l := &life{T: t, env: env, number: number, killed: &killed, random: rand.New(rand.NewPCG(seed, uint64(number))), span: 40 * time.Millisecond}
+				l := &life{T: t, env: env, number: number, killed: &killed, span: 40 * time.Millisecond}
+				l.random = rand.New(rand.NewPCG(seed, uint64(number)))
 				l.cloudformation = serve(t, l.answered)
 				l.live()
 			})
@@ -90,7 +92,8 @@ func TestAKilledFunctionRegistersOnce(t *testing.T) {
 		for _, e := range row.History {
 			history = append(history, e.RequestType)
 		}
-		if got, want := strings.Join(history, " "), []string{"Create", "Create Update", "Create Update Delete"}[number%3]; got != want {
+		want := []string{"Create", "Create Update", "Create Update Delete"}[number%3]
+		if got := strings.Join(history, " "); got != want {
 			t.Errorf("life %d has the history %s, want %s", number, got, want)
 		}
 	}
@@ -100,7 +103,8 @@ func TestAKilledFunctionRegistersOnce(t *testing.T) {
 }
 
 func stackID(number int) string {
-	return fmt.Sprintf("arn:aws:cloudformation:%s:%s:stack/life-%d/%s", runtimeapi.Region, runtimeapi.Account, number, runtimeapi.StackGUID)
+	return fmt.Sprintf("arn:aws:cloudformation:%s:%s:stack/life-%d/%s",
+		runtimeapi.Region, runtimeapi.Account, number, runtimeapi.StackGUID)
 }
 
 func roleARN(number int) string {
@@ -115,7 +119,8 @@ func ticket(number int) string {
 // live goes on until the Create, the dismissal or the Delete of the stack.
 func (l *life) live() {
 	for i, requestType := range []string{"Create", "Update", "Delete"}[:l.number%3+1] {
-		e := runtimeapi.Event(requestType, runtimeapi.ResponseURL(l.cloudformation.Host, time.Now().Add(time.Duration(i-3)*10*time.Second)))
+		issued := time.Now().Add(time.Duration(i-3) * 10 * time.Second)
+		e := runtimeapi.Event(requestType, runtimeapi.ResponseURL(l.cloudformation.Host, issued))
 		e["StackId"] = stackID(l.number)
 		e["RequestId"] = fmt.Sprintf("%s of life %d", requestType, l.number)
 		properties(e)["RoleArn"] = roleARN(l.number)
@@ -165,7 +170,8 @@ func (l *life) deliver(raw []byte) {
 			l.killed.Add(1)
 		}
 		if delivery == 3 {
-			l.Fatalf("the third delivery, to a process that nobody killed, ended in %v %v:\n%s", err, result.Error, printed)
+			l.Fatalf("the third delivery, to a process that nobody killed, ended in %v %v:\n%s",
+				err, result.Error, printed)
 		}
 	}
 }

@@ -2,7 +2,7 @@ package runtimeapi_test
 
 import (
 	"context"
-	"slices"
+	"net/http"
 	"strings"
 	"testing"
 	"time"
@@ -10,66 +10,17 @@ import (
 	"github.com/doitintl/aws-ro-access/scripts/internal/runtimeapi"
 )
 
-func TestTheLogTellsTheStory(t *testing.T) {
+func TestTheLogsLevelIsThatOfTheEnvironment(t *testing.T) {
 	t.Parallel()
-	s := newScene(t, inTurn(reply(503), reply(429), ok), ok)
-	s.invoke(s.event("Create"))
-	s.want("SUCCESS", runtimeapi.RoleARN)
-	log := s.log()
-	for _, part := range []string{"Create", runtimeapi.StackName, runtimeapi.RoleARN, "503", "429", "SUCCESS"} {
-		if !strings.Contains(log, part) {
-			t.Errorf("the log does not say %q:\n%s", part, log)
-		}
-	}
-	// The event, two failed tries, the outcome.
-	if n := len(s.lines()); n < 4 || n > 6 {
-		t.Errorf("the log has %d lines:\n%s", n, log)
-	}
-}
-
-func TestTheLogSaysWhyACreateFailed(t *testing.T) {
-	t.Parallel()
-	s := newScene(t, problem(403, "the ticket is not open"), ok)
-	s.invoke(s.event("Create"))
-	s.want("FAILED", runtimeapi.RoleARN, "the ticket is not open")
-	if log := s.log(); !strings.Contains(log, "the ticket is not open") || !strings.Contains(log, "FAILED") {
-		t.Errorf("the log is\n%s", log)
-	}
-}
-
-func TestTheLogIsFiltered(t *testing.T) {
-	t.Parallel()
-	for i, level := range levels {
-		t.Run(level, func(t *testing.T) {
+	for level, least := range map[string]string{"": "INFO", "TRACE": "INFO", "WARN": "WARN", "ERROR": "ERROR"} {
+		t.Run("level "+level, func(t *testing.T) {
 			t.Parallel()
-			s := newScene(t, inTurn(reply(503), ok), inTurn(ok, reply(403), ok))
-			s.env["AWS_LAMBDA_LOG_LEVEL"] = level
-			s.invoke(s.event("Create"))
-			s.invoke(s.event("Create")) // its answer is refused
-			e := s.event("Create")
-			delete(properties(e), "RoleArn")
-			s.invoke(e)
-			lines := s.lines()
-			for _, l := range lines {
-				if slices.Index(levels, l.Level) < i {
-					t.Errorf("a line of %s at %s: %s", l.Level, level, l.raw)
-				}
-			}
-			if level == "FATAL" && len(lines) > 0 || i <= slices.Index(levels, "ERROR") && len(lines) == 0 {
-				t.Errorf("the log has %d lines:\n%s", len(lines), s.log())
-			}
-		})
-	}
-	for _, level := range []string{"", "VERBOSE", "5", "info "} {
-		t.Run("INFO for "+level, func(t *testing.T) {
-			t.Parallel()
-			s := newScene(t, ok, ok)
+			s := newScene(t, problem(403, "no"), ok)
 			s.env = with(s.env, map[string]string{"AWS_LAMBDA_LOG_LEVEL": level})
 			s.invoke(s.event("Create"))
-			s.want("SUCCESS", runtimeapi.RoleARN)
-			lines := s.lines()
-			if len(lines) == 0 || slices.ContainsFunc(lines, func(l line) bool { return slices.Index(levels, l.Level) < slices.Index(levels, "INFO") }) {
-				t.Errorf("the log is\n%s", s.log())
+			s.want("FAILED", runtimeapi.RoleARN)
+			if lines := s.lines(); len(lines) == 0 || lines[0].Level != least {
+				t.Errorf("the log begins otherwise than with %s:\n%s", least, s.log())
 			}
 		})
 	}
@@ -79,79 +30,55 @@ func TestTheLogIsFiltered(t *testing.T) {
 // every line and every error against the secrets of the event.
 func TestNoFailureSpillsASecret(t *testing.T) {
 	t.Parallel()
-	for _, c := range []struct {
-		name  string
-		stage func(*testing.T) *scene
-		event func(*scene) event
+	const id = runtimeapi.ExternalID
+	refusal := "<Error><AWSAccessKeyId>AKIAEXAMPLEOFCFN</AWSAccessKeyId><SignatureProvided>" +
+		"000000000000000000000000000000000000000000000000000000feedc0ffee</SignatureProvided></Error>"
+	answerAt := func(address string) func(*scene, event) {
+		return func(_ *scene, e event) { e["ResponseURL"] = runtimeapi.ResponseURL(address, time.Now()) }
+	}
+	for name, c := range map[string]struct {
+		endpoint, cloudformation http.HandlerFunc
+		change                   func(*scene, event)
 	}{
-		{"an answer is redirected", func(t *testing.T) *scene { return newScene(t, ok, reply(302, "Location", "/elsewhere")) }, nil},
-		{"an answer is refused with its own words", func(t *testing.T) *scene {
-			return newScene(t, ok, body(403, "<Error><AWSAccessKeyId>AKIAEXAMPLEOFCFN</AWSAccessKeyId><SignatureProvided>000000000000000000000000000000000000000000000000000000feedc0ffee</SignatureProvided></Error>"))
-		}, nil},
-		{"an answer is reset", func(t *testing.T) *scene { return newScene(t, ok, reset) }, nil},
-		{"an answer meets nonsense", func(t *testing.T) *scene { return newScene(t, ok, raw("nonsense\r\n\r\n")) }, nil},
-		{"nobody takes the answer", func(t *testing.T) *scene { return newScene(t, ok, ok) }, func(s *scene) event {
-			e := s.event("Create")
-			e["ResponseURL"] = runtimeapi.ResponseURL(nobody(s.T), time.Now())
-			return e
+		"an answer is redirected":                     {cloudformation: reply(302, "Location", "/elsewhere")},
+		"an answer is refused with its own words":     {cloudformation: body(403, refusal)},
+		"an answer is reset":                          {cloudformation: reset},
+		"an answer meets nonsense":                    {cloudformation: raw("nonsense\r\n\r\n")},
+		"nobody takes the answer":                     {change: answerAt(nobody(t))},
+		"the ResponseURL's host is not found":         {change: answerAt("nowhere.invalid")},
+		"the endpoint is redirected":                  {endpoint: reply(302, "Location", "/elsewhere")},
+		"the endpoint repeats the external ID":        {endpoint: problem(403, "no: "+id)},
+		"a try repeats the external ID":               {endpoint: inTurn(problem(503, id), ok)},
+		"the endpoint is reset":                       {endpoint: reset},
+		"the endpoint speaks nonsense":                {endpoint: raw(id + "\r\n\r\n")},
+		"the endpoint's head repeats the external ID": {endpoint: raw("HTTP/1.1 " + id + "\r\n" + id + "\r\n\r\n")},
+		"the endpoint is nobody": {change: func(s *scene, _ event) {
+			s.env["REGISTRATION_ENDPOINT"] = "https://" + nobody(s.T) + "/v1/registrations"
 		}},
-		{"the ResponseURL's host is not found", func(t *testing.T) *scene { return newScene(t, ok, ok) }, func(s *scene) event {
-			e := s.event("Create")
-			e["ResponseURL"] = runtimeapi.ResponseURL("nowhere.invalid", time.Now())
-			return e
-		}},
-		{"the endpoint is redirected", func(t *testing.T) *scene { return newScene(t, reply(302, "Location", "/elsewhere"), ok) }, nil},
-		{"the endpoint repeats all it was told", func(t *testing.T) *scene {
-			return newScene(t, problem(403, "no: "+runtimeapi.ExternalID), ok)
-		}, nil},
-		{"a try of the endpoint repeats the external ID", func(t *testing.T) *scene {
-			return newScene(t, inTurn(problem(503, runtimeapi.ExternalID), ok), ok)
-		}, nil},
-		{"the endpoint is reset", func(t *testing.T) *scene { return newScene(t, reset, ok) }, nil},
-		{"the endpoint speaks nonsense", func(t *testing.T) *scene { return newScene(t, raw(runtimeapi.ExternalID+"\r\n\r\n"), ok) }, nil},
-		{"the endpoint's head repeats the external ID", func(t *testing.T) *scene {
-			return newScene(t, raw("HTTP/1.1 "+runtimeapi.ExternalID+"\r\n"+runtimeapi.ExternalID+"\r\n\r\n"), ok)
-		}, nil},
-		{"the endpoint is nobody", func(t *testing.T) *scene {
-			s := newScene(t, ok, ok)
-			s.env["REGISTRATION_ENDPOINT"] = "https://" + nobody(t) + "/v1/registrations"
-			return s
-		}, nil},
-		{"the external ID is wrong", func(t *testing.T) *scene { return newScene(t, ok, ok) }, func(s *scene) event {
-			e := s.event("Create")
+		"the external ID is wrong": {change: func(_ *scene, e event) {
 			properties(e)["ExternalId"] = "a secret; but not a valid one"
-			return e
 		}},
-		{"the external ID is a list", func(t *testing.T) *scene { return newScene(t, ok, ok) }, func(s *scene) event {
-			e := s.event("Create")
+		"the external ID is a list": {change: func(s *scene, e event) {
 			properties(e)["ExternalId"] = []any{"a-secret-in-a-list"}
 			s.externalIDs = append(s.externalIDs, "a-secret-in-a-list")
-			return e
 		}},
-		{"the external ID is somewhere else too", func(t *testing.T) *scene { return newScene(t, ok, ok) }, func(s *scene) event {
-			e := s.event("Create")
-			e["LogicalResourceId"], e["RequestId"] = runtimeapi.ExternalID, runtimeapi.ExternalID
-			properties(e)["TicketId"] = runtimeapi.ExternalID
-			return e
-		}},
-		{"the request type is the external ID", func(t *testing.T) *scene { return newScene(t, ok, ok) }, func(s *scene) event {
-			e := s.event("Create")
-			e["RequestType"] = runtimeapi.ExternalID
-			return e
-		}},
-		{"the role ARN holds the external ID", func(t *testing.T) *scene { return newScene(t, ok, ok) }, func(s *scene) event {
-			e := s.event("Create")
-			properties(e)["RoleArn"] = runtimeapi.ExternalID
-			return e
+		"the external ID is everywhere": {change: func(_ *scene, e event) {
+			e["LogicalResourceId"], e["RequestId"], e["RequestType"] = id, id, id
+			properties(e)["TicketId"], properties(e)["RoleArn"] = id, id
 		}},
 	} {
-		t.Run(c.name, func(t *testing.T) {
+		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			s := c.stage(t)
+			for _, handler := range []*http.HandlerFunc{&c.endpoint, &c.cloudformation} {
+				if *handler == nil {
+					*handler = ok
+				}
+			}
+			s := newScene(t, c.endpoint, c.cloudformation)
 			s.env["AWS_LAMBDA_LOG_LEVEL"] = "TRACE"
 			e := s.event("Create")
-			if c.event != nil {
-				e = c.event(s)
+			if c.change != nil {
+				c.change(s, e)
 			}
 			s.invokeWithin(e, limit)
 			if len(s.lines()) == 0 {

@@ -209,7 +209,8 @@ func (s *scene) want(status, id string, reason ...string) {
 	s.Helper()
 	a := s.answer()
 	if a.Status != status || a.PhysicalResourceID != id {
-		s.Errorf("CloudFormation was told %s of %q (%s), want %s of %q", a.Status, a.PhysicalResourceID, a.Reason, status, id)
+		s.Errorf("CloudFormation was told %s of %q (%s), want %s of %q",
+			a.Status, a.PhysicalResourceID, a.Reason, status, id)
 	}
 	for _, part := range reason {
 		if !strings.Contains(a.Reason, part) {
@@ -252,7 +253,9 @@ func (s *scene) lines() []line {
 			continue
 		}
 		l := line{raw: raw}
-		for name, field := range map[string]*string{"timestamp": &l.Timestamp, "level": &l.Level, "message": &l.Message} {
+		for name, field := range map[string]*string{
+			"timestamp": &l.Timestamp, "level": &l.Level, "message": &l.Message,
+		} {
 			if *field, _ = members[name].(string); *field == "" {
 				s.Errorf("a line of the log has no %s: %s", name, raw)
 			}
@@ -312,7 +315,8 @@ func (s *scene) clear() {
 }
 
 func (s *scene) everyonesSecrets() []string {
-	secrets := []string{runtimeapi.StackGUID, "X-Amz-", "GetCallerIdentity&", runtimeapi.ResponseURL("", time.Time{})[len("https:///"):][:40]}
+	object := runtimeapi.ResponseURL("", time.Time{})[len("https:///"):][:40]
+	secrets := []string{runtimeapi.StackGUID, "X-Amz-", "GetCallerIdentity&", object}
 	for _, name := range []string{"AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"} {
 		if s.env[name] != "" {
 			secrets = append(secrets, s.env[name])
@@ -340,13 +344,16 @@ func (s *scene) checkAnswer(r runtimeapi.Request) {
 	if r.Method != http.MethodPut {
 		s.Errorf("the answer came as %s", r.Method)
 	}
-	for _, name := range []string{"Content-Type", "Referer", "Authorization", "X-Doit-Caller-Identity", "Cookie", "Expect"} {
+	for _, name := range []string{
+		"Content-Type", "Referer", "Authorization", "X-Doit-Caller-Identity", "Cookie", "Expect",
+	} {
 		if value, ok := r.Header[name]; ok {
 			s.Errorf("the answer has a header %s: %q", name, value)
 		}
 	}
 	if r.Length != int64(len(r.Body)) || r.TransferEncoding != nil {
-		s.Errorf("the answer of %d bytes has Content-Length %d, Transfer-Encoding %q", len(r.Body), r.Length, r.TransferEncoding)
+		s.Errorf("the answer of %d bytes has Content-Length %d, Transfer-Encoding %q",
+			len(r.Body), r.Length, r.TransferEncoding)
 	}
 	if len(r.Body) > 4096 {
 		s.Errorf("the answer has %d bytes", len(r.Body))
@@ -393,7 +400,9 @@ func body(status int, content string, header ...string) http.HandlerFunc {
 
 // problem answers with a problem document.
 func problem(status int, detail string) http.HandlerFunc {
-	document, _ := json.Marshal(map[string]any{"type": "https://example.com/problem", "status": status, "detail": detail}) // always can
+	document, _ := json.Marshal(map[string]any{ // always can
+		"type": "https://example.com/problem", "status": status, "detail": detail,
+	})
 	return body(status, string(document), "Content-Type", "application/problem+json")
 }
 
@@ -419,7 +428,8 @@ var ok = reply(http.StatusOK)
 
 // later refuses for longer than any function lives, so that the tries run out
 // at once.
-var later = body(http.StatusServiceUnavailable, `{"detail":"come back in an hour"}`, "Retry-After", "3600", "Content-Type", "application/problem+json")
+var later = body(http.StatusServiceUnavailable, `{"detail":"come back in an hour"}`,
+	"Retry-After", "3600", "Content-Type", "application/problem+json")
 
 func hang(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() }
 

@@ -94,7 +94,9 @@ func (s *scene) checkRegistration(r runtimeapi.Request) {
 			s.Errorf("the registration has %s: %q, want %q", name, got, want)
 		}
 	}
-	known := []string{"Content-Type", "User-Agent", "Idempotency-Key", "X-Doit-Caller-Identity", "Content-Length", "Connection"}
+	known := []string{
+		"Content-Type", "User-Agent", "Idempotency-Key", "X-Doit-Caller-Identity", "Content-Length", "Connection",
+	}
 	for name, value := range r.Header {
 		if !slices.Contains(known, name) {
 			s.Errorf("the registration has a header %s: %q", name, value)
@@ -162,7 +164,8 @@ func (s *scene) checkProof(r runtimeapi.Request, document registration) {
 	stack := strings.Split(document.StackID, ":")
 	partition, region, account := stack[1], stack[3], stack[4]
 	if document.Region != region || document.AccountID != account {
-		s.Errorf("the registration is of account %s in %s, its stack is %s", document.AccountID, document.Region, document.StackID)
+		s.Errorf("the registration is of account %s in %s, its stack is %s",
+			document.AccountID, document.Region, document.StackID)
 	}
 	host := "sts." + region + "." + suffixes[partition]
 	scope := date[:8] + "/" + region + "/sts/aws4_request"
@@ -199,150 +202,6 @@ func digest(text string) string {
 
 // encode is percent-encoding as Signature Version 4 has it.
 func encode(text string) string { return strings.ReplaceAll(url.QueryEscape(text), "+", "%20") }
-
-func TestARegistrationIsByteForByteTheDesigns(t *testing.T) {
-	t.Parallel()
-	s := newScene(t, ok, ok)
-	e := s.event("Create")
-	delete(properties(e), "ServiceTimeout") // would have passed since midnight
-	e["ResponseURL"] = "https://" + s.cloudformation.Host + "/x?X-Amz-Date=" + time.Now().UTC().Format("20060102") + "T000000Z&X-Amz-Expires=604800"
-	s.invoke(e)
-	s.want("SUCCESS", runtimeapi.RoleARN)
-	want := `{"requestType":"Create","requestId":"` + runtimeapi.RequestID + `","stackId":"` + runtimeapi.StackID +
-		`","accountId":"111122223333","region":"eu-west-1","roleArn":"` + runtimeapi.RoleARN + `","externalId":"` + runtimeapi.ExternalID +
-		`","ticketId":"12345","access":"approved","accessExpires":"2030-12-31T00:00:00Z","templateVersion":"1.0.0","issuedAt":"` +
-		time.Now().UTC().Format("2006-01-02") + `T00:00:00Z"}`
-	requests := s.endpoint.Requests()
-	if len(requests) != 1 || string(requests[0].Body) != want {
-		t.Errorf("the endpoint got\n%+v\nwant\n%s", s.registrations(), want)
-	}
-}
-
-func TestWhatIsAbsentIsLeftOut(t *testing.T) {
-	t.Parallel()
-	for name, absent := range map[string]any{"absent": nil, "null": json.RawMessage("null"), "empty": ""} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			s := newScene(t, ok, ok)
-			e := s.event("Create")
-			e["ResponseURL"] = "https://" + s.cloudformation.Host + "/undated"
-			for _, property := range []string{"TicketId", "Access", "AccessExpires", "TemplateVersion", "ServiceTimeout", "Endpoint"} {
-				delete(properties(e), property)
-				if absent != nil {
-					properties(e)[property] = absent
-				}
-			}
-			s.invoke(e)
-			s.want("SUCCESS", runtimeapi.RoleARN)
-			want := registration{
-				RequestType: "Create", RequestID: runtimeapi.RequestID, StackID: runtimeapi.StackID, AccountID: runtimeapi.Account,
-				Region: runtimeapi.Region, RoleARN: runtimeapi.RoleARN, ExternalID: runtimeapi.ExternalID,
-			}
-			if got := s.registration(); got != want {
-				t.Errorf("registered %+v, want %+v", got, want)
-			}
-			if requests := s.endpoint.Requests(); strings.Contains(string(requests[0].Body), "issuedAt") {
-				t.Errorf("an undated event has an issuedAt: %s", requests[0].Body)
-			}
-		})
-	}
-}
-
-func TestEveryPartitionHasItsSTS(t *testing.T) {
-	t.Parallel()
-	for _, c := range []struct{ partition, region string }{
-		{"aws", "us-east-1"}, {"aws", "ap-southeast-7"}, {"aws-us-gov", "us-gov-west-1"}, {"aws-cn", "cn-northwest-1"}, {"aws-eusc", "eusc-de-east-1"},
-	} {
-		t.Run(c.partition+" "+c.region, func(t *testing.T) {
-			t.Parallel()
-			s := newScene(t, ok, ok)
-			s.env["AWS_REGION"] = "us-west-2" // the stack's region counts
-			e := s.event("Create")
-			role := "arn:" + c.partition + ":iam::999988887777:role/doit/x"
-			e["StackId"] = "arn:" + c.partition + ":cloudformation:" + c.region + ":999988887777:stack/doit-access/" + runtimeapi.StackGUID
-			properties(e)["RoleArn"] = role
-			s.invoke(e)
-			s.want("SUCCESS", role)
-			s.posts(1)
-		})
-	}
-}
-
-func TestTheProofIsMadeOfTheKeysInTheEnvironment(t *testing.T) {
-	t.Parallel()
-	s := newScene(t, ok, ok)
-	s.env["AWS_ACCESS_KEY_ID"] = "ASIAI44QH8DHBEXAMPLE"
-	s.env["AWS_SECRET_ACCESS_KEY"] = "je7MtGbClwBF/2Zp9Utk/h3yCo8nvbEXAMPLEKEY"
-	s.env["AWS_SESSION_TOKEN"] = "a+b/c==" + strings.Repeat("t", 1500)
-	s.invoke(s.event("Create"))
-	s.want("SUCCESS", runtimeapi.RoleARN)
-	s.posts(1)
-}
-
-func TestEveryTryIsSignedAnewAndOtherwiseTheSame(t *testing.T) {
-	t.Parallel()
-	s := newScene(t, inTurn(reply(503, "Retry-After", "1"), ok), ok)
-	s.invoke(s.event("Create"))
-	s.want("SUCCESS", runtimeapi.RoleARN)
-	requests := s.endpoint.Requests()
-	if len(requests) != 2 {
-		t.Fatalf("the endpoint was called %d times, want 2", len(requests))
-	}
-	first, second := requests[0], requests[1]
-	if !bytes.Equal(first.Body, second.Body) || first.Header.Get("Idempotency-Key") != second.Header.Get("Idempotency-Key") {
-		t.Errorf("the second try is another registration: %s, then %s", first.Body, second.Body)
-	}
-	if first.Header.Get("X-Doit-Caller-Identity") == second.Header.Get("X-Doit-Caller-Identity") {
-		t.Error("the second try, a second later, has the proof of the first")
-	}
-}
-
-func TestTheWireKnowsUpdateAndDelete(t *testing.T) {
-	t.Parallel()
-	for _, requestType := range []string{"Update", "Delete"} {
-		t.Run(requestType, func(t *testing.T) {
-			t.Parallel()
-			s := newScene(t, ok, ok)
-			s.invoke(s.event(requestType))
-			s.want("SUCCESS", runtimeapi.RoleARN)
-			got := s.registration()
-			if got.RequestType != requestType || got.TicketID != "12345" || got.ExternalID != runtimeapi.ExternalID || got.IssuedAt == "" {
-				t.Errorf("registered %+v", got)
-			}
-		})
-	}
-}
-
-func TestIssuedAtIsTheTimeOfTheResponseURL(t *testing.T) {
-	t.Parallel()
-	for query, want := range map[string]string{
-		"X-Amz-Date=20261124T100000Z":                    "2026-11-24T10:00:00Z",
-		"X-Amz-Date=20261124T100000Z&X-Amz-Expires=soon": "2026-11-24T10:00:00Z",
-		"":                                "",
-		"X-Amz-Date=":                     "",
-		"X-Amz-Date=yesterday":            "",
-		"X-Amz-Date=20261324T100000Z":     "",
-		"X-Amz-Date=20261124T100000.5Z":   "",
-		"X-Amz-Date=2026-11-24T10:00:00Z": "",
-		"AWSAccessKeyId=AKIA&Signature=x%3D&Expires=4102444800":    "",
-		"a=b;c=d&X-Amz-Date=20261124T100000Z":                      "2026-11-24T10:00:00Z",
-		"x-amz-date=20261124T100000Z":                              "",
-		"X-Amz-Signature=%zz&X-Amz-Date=20261124T100000Z&unusual=": "2026-11-24T10:00:00Z",
-	} {
-		t.Run(query, func(t *testing.T) {
-			t.Parallel()
-			s := newScene(t, ok, ok)
-			e := s.event("Create")
-			delete(properties(e), "ServiceTimeout") // these were issued long ago, or are yet to be
-			e["ResponseURL"] = "https://" + s.cloudformation.Host + "/x?" + query
-			s.invoke(e)
-			s.want("SUCCESS", runtimeapi.RoleARN)
-			if got := s.registration().IssuedAt; got != want {
-				t.Errorf("issuedAt is %q, want %q", got, want)
-			}
-		})
-	}
-}
 
 func TestHTTP2IsTaken(t *testing.T) {
 	t.Parallel()
