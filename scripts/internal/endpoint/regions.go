@@ -36,3 +36,10 @@ var stsHosts, partitionOf = func() (map[string]string, map[string]string) {
 	}
 	return hosts, names
 }()
+
+func partitionNames() (names []string) {
+	for _, p := range partitions {
+		names = append(names, p.name)
+	}
+	return names
+}

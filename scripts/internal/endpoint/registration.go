@@ -29,10 +29,11 @@ type registration struct {
 // dated tells whether the function knew when CloudFormation issued the event.
 func (r registration) dated() bool { return !r.issuedAt.IsZero() }
 
-const anArn = `arn:(aws|aws-us-gov|aws-cn|aws-eusc):`
+const aRegion = `[a-z]{2,}(-[a-z]+)+-[0-9]+`
 
 var (
-	regionForm = regexp.MustCompile(`^[a-z]{2,}(-[a-z]+)+-[0-9]+$`)
+	regionForm = regexp.MustCompile(`^` + aRegion + `$`)
+	anArn      = `arn:(` + strings.Join(partitionNames(), "|") + `):`
 	// From the year 2020 on: nothing of this is older.
 	aTime = regexp.MustCompile(
 		`^(20[2-9][0-9]|2[1-9][0-9]{2}|[3-9][0-9]{3})-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}Z$`)
@@ -43,7 +44,7 @@ var (
 var members = map[string]*regexp.Regexp{
 	"requestType":     regexp.MustCompile(`^(Create|Update|Delete)$`),
 	"requestId":       regexp.MustCompile(`(?s)^.{1,128}$`),
-	"stackId":         regexp.MustCompile(`^` + anArn + `cloudformation:[a-z0-9-]{1,32}:[0-9]{12}:stack/[A-Za-z0-9-]+/[A-Za-z0-9-]+$`),
+	"stackId":         regexp.MustCompile(`^` + anArn + `cloudformation:` + aRegion + `:[0-9]{12}:stack/[A-Za-z0-9-]+/[A-Za-z0-9-]+$`),
 	"accountId":       regexp.MustCompile(`^[0-9]{12}$`),
 	"region":          regionForm,
 	"roleArn":         regexp.MustCompile(`^` + anArn + `iam::[0-9]{12}:role/([!-~]+/)?[A-Za-z0-9_+=,.@-]{1,64}$`),
@@ -60,6 +61,7 @@ const longestExternalID = 1224 // IAM's
 // longest are limits that regexp would count too dearly, in bytes.
 var longest = map[string]int{
 	"stackId":    1024,
+	"region":     32,
 	"roleArn":    1024, // it becomes the PhysicalResourceId, whose limit is 1 KB
 	"externalId": longestExternalID,
 }
