@@ -2,6 +2,7 @@ package main
 
 import (
 	"errors"
+	"slices"
 	"strings"
 	"time"
 
@@ -31,25 +32,40 @@ var stsSuffixes = map[string]string{
 // parseStackID reads arn:PARTITION:cloudformation:REGION:ACCOUNT:stack/NAME/GUID.
 func parseStackID(id string) (stack, error) {
 	a, err := arn.Parse(id)
-	parts := strings.Split(a.Resource, "/")
-	known := stsSuffixes[a.Partition] != "" && consists(1, 32, lower+digits+"-")(a.Region)
+	path, isStack := strings.CutPrefix(a.Resource, "stack/")
+	name, guid, _ := strings.Cut(path, "/")
+	isName := consists(1, 1024, letters+digits+"-")
+	known := stsSuffixes[a.Partition] != "" && isRegion(a.Region)
 	owned := a.Service == "cloudformation" && consists(12, 12, digits)(a.AccountID)
-	named := len(parts) == 3 && parts[0] == "stack" && parts[1] != "" && parts[2] != ""
-	if err != nil || !known || !owned || !named {
+	named := isStack && isName(name) && isName(guid)
+	if ours := known && owned && named; err != nil || !ours || len(id) > 1024 {
 		// Which is not shown: its last part is the default external ID.
 		return stack{}, errors.New("StackId must be the ARN of a stack, " +
 			"in one of the partitions aws, aws-us-gov, aws-cn and aws-eusc")
 	}
-	return stack{partition: a.Partition, region: a.Region, account: a.AccountID, name: parts[1]}, nil
+	return stack{partition: a.Partition, region: a.Region, account: a.AccountID, name: name}, nil
+}
+
+// isRegion knows the form of a region's name, like us-gov-west-1. Which there are, the endpoint knows.
+func isRegion(name string) bool {
+	words := strings.Split(name, "-")
+	last := len(words) - 1
+	if len(name) > 32 || last < 2 || !consists(1, 32, digits)(words[last]) {
+		return false
+	}
+	isNoWord := func(word string) bool { return !consists(1, 32, lower)(word) }
+	return len(words[0]) > 1 && !slices.ContainsFunc(words[:last], isNoWord)
 }
 
 // hasRole tells whether arn is an IAM role of the stack's account. It becomes the physical resource ID, which may have
-// 1 KB.
+// 1 KB. https://docs.aws.amazon.com/IAM/latest/APIReference/API_Role.html
 func (s stack) hasRole(arn string) bool {
-	path, isRole := strings.CutPrefix(arn, "arn:"+s.partition+":iam::"+s.account+":role/")
-	named := path != "" && !strings.HasSuffix(path, "/")
-	printable := !strings.ContainsFunc(path, func(r rune) bool { return r <= ' ' || r > '~' })
-	return s.account != "" && isRole && named && printable && len(arn) <= 1024
+	resource, isRole := strings.CutPrefix(arn, "arn:"+s.partition+":iam::"+s.account+":role/")
+	name := resource[strings.LastIndexByte(resource, '/')+1:]
+	path := strings.TrimSuffix(resource, name)
+	isPath := path != "/" && !strings.ContainsFunc(path, func(r rune) bool { return r <= ' ' || r > '~' })
+	isName := consists(1, 64, letters+digits+"_+=,.@-")(name)
+	return s.account != "" && isRole && isPath && isName && len(arn) <= 1024
 }
 
 // property is one of ResourceProperties, and the member of the registration that takes its value.
