@@ -408,10 +408,10 @@ func TestOtherBytesAreNeverOverwritten(t *testing.T) {
 		checksum bool
 		reached  []string // of the templates
 	}{
-		{"the code's key", code, true, nil},
-		{"the code's key, uploaded without a digest", code, false, nil},
-		{"the template's own key", r.files()[0], true, nil},
-		{"the version", r.files()[1], true, []string{r.files()[0].key}},
+		{name: "the code's key", taken: code, checksum: true},
+		{name: "the code's key, uploaded without a digest", taken: code},
+		{name: "the template's own key", taken: r.files()[0], checksum: true},
+		{name: "the version", taken: r.files()[1], checksum: true, reached: []string{r.files()[0].key}},
 	} {
 		t.Run(c.name, func(t *testing.T) { // one after the other, in one bucket
 			s := store{t, as}

@@ -36,8 +36,11 @@ func compareFunction(ctx context.Context, r *report, client *lambda.Client, s *s
 	}
 	r.title("%s, the function %s", registrationFunction, name)
 	code := aws.ToString(got.CodeSha256)
-	r.compare("CodeSha256", code, unless(code == pin["CodeSha256"], "the function runs other code: %s, not %s", code, pin["CodeSha256"]))
-	r.compare("runtime", fmt.Sprintf("%v on %v, starts %v, no layers", want["Runtime"], want["Architectures"], want["Handler"]), runtimeDiffers(got, want))
+	r.compare("CodeSha256", code,
+		unless(code == pin["CodeSha256"], "the function runs other code: %s, not %s", code, pin["CodeSha256"]))
+	r.compare("runtime",
+		fmt.Sprintf("%v on %v, starts %v, no layers", want["Runtime"], want["Architectures"], want["Handler"]),
+		runtimeDiffers(got, want))
 	r.compare("environment", "the variables are those of the template", environmentDiffers(got, want))
 	role := aws.ToString(got.Role)
 	r.compare("role", "it runs as "+registrationRole,
@@ -55,18 +58,22 @@ func compareRetries(ctx context.Context, r *report, client *lambda.Client, s *st
 		FunctionName: &name, Qualifier: aws.String(fmt.Sprint(want["Qualifier"])),
 	})
 	if _, ok := errors.AsType[*types.ResourceNotFoundException](err); ok {
-		r.compare("retries", "", []string{"the rule for lost events is gone: Lambda delivers one twice more, for six hours"})
+		r.compare("retries", "",
+			[]string{"the rule for lost events is gone: Lambda delivers one twice more, for six hours"})
 		return nil
 	}
 	if err != nil {
 		return fmt.Errorf("read how the function %s is retried: %w", name, err)
 	}
 	var differences []string
-	tries, age := fmt.Sprint(aws.ToInt32(got.MaximumRetryAttempts)), fmt.Sprint(aws.ToInt32(got.MaximumEventAgeInSeconds))
+	tries, age := fmt.Sprint(
+		aws.ToInt32(got.MaximumRetryAttempts),
+	), fmt.Sprint(aws.ToInt32(got.MaximumEventAgeInSeconds))
 	if tries != want["MaximumRetryAttempts"] || age != want["MaximumEventAgeInSeconds"] {
-		differences = append(differences, fmt.Sprintf("a lost event is delivered %s times more, for %s seconds", tries, age))
+		differences = append(differences,
+			fmt.Sprintf("a lost event is delivered %s times more, for %s seconds", tries, age))
 	}
-	// What Lambda hands on there is the whole event: the external ID, and the address at which CloudFormation is answered.
+	// What Lambda hands on there is the whole event, with the external ID and the address that CloudFormation waits at.
 	if to := got.DestinationConfig; to != nil {
 		for _, arn := range []string{destination(to.OnSuccess), failureDestination(to.OnFailure)} {
 			if arn != "" {
@@ -142,7 +149,8 @@ func environmentDiffers(got *lambda.GetFunctionConfigurationOutput, want map[str
 			// Whatever it holds is nobody's but the account's.
 			differences = append(differences, "the variable "+name+" was added")
 		case value != has[name]:
-			differences = append(differences, fmt.Sprintf("%s is %s, not %s", name, strings.TrimSpace(has[name]), value))
+			differences = append(differences,
+				fmt.Sprintf("%s is %s, not %s", name, strings.TrimSpace(has[name]), value))
 		}
 	}
 	for _, name := range slices.Sorted(maps.Keys(wanted)) {

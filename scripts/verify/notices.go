@@ -23,7 +23,8 @@ func compareNotices(ctx context.Context, r *report, as aws.Config, s *stack) err
 		return err
 	}
 	r.title("AccessNotices, the topic that tells of each entry")
-	return errors.Join(compareTopic(ctx, r, sns.NewFromConfig(as), s), compareRule(ctx, r, eventbridge.NewFromConfig(as), s))
+	return errors.Join(compareTopic(ctx, r, sns.NewFromConfig(as), s),
+		compareRule(ctx, r, eventbridge.NewFromConfig(as), s))
 }
 
 func compareTopic(ctx context.Context, r *report, client *sns.Client, s *stack) error {
@@ -71,7 +72,8 @@ func compareRule(ctx context.Context, r *report, client *eventbridge.Client, s *
 	}
 	var differences []string
 	if state := string(got.State); state != want["State"] {
-		differences = append(differences, fmt.Sprintf("its state is %s, not %v: entries are not told of", state, want["State"]))
+		differences = append(differences,
+			fmt.Sprintf("its state is %s, not %v: entries are not told of", state, want["State"]))
 	}
 	pattern, err := decoded(aws.ToString(got.EventPattern))
 	if err != nil {

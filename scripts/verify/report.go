@@ -1,16 +1,21 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"unicode"
+
+	"github.com/aws/smithy-go"
 )
 
 // report shows each comparison, and counts.
 type report struct {
-	out                  io.Writer
-	same, differ, hidden int
+	out          io.Writer
+	same, hidden int
+	differs      []string // what was compared
 }
 
 func (r *report) title(format string, args ...any) {
@@ -29,23 +34,38 @@ func (r *report) compare(what, same string, differences []string) {
 		r.line("  ✓ %-21s %s", what, same)
 	}
 	for _, difference := range differences {
-		r.differ++
+		r.differs = append(r.differs, what)
 		r.line("  ✗ %-21s %s", what, difference)
 	}
 }
 
-// unseen says what could not be looked at.
+// unseen says what could not be looked at: a build's errors are lines.
 func (r *report) unseen(err error) {
 	r.hidden++
-	r.line("  ? %v", err)
+	mark := "  ? "
+	for line := range strings.Lines(said(err)) {
+		r.line("%s%s", mark, strings.ReplaceAll(strings.TrimRight(line, "\n"), "\t", "  "))
+		mark = "    "
+	}
+}
+
+// said is an error, with AWS's own words where AWS refused.
+func said(err error) string {
+	answer, ok := errors.AsType[smithy.APIError](err)
+	if !ok {
+		return err.Error()
+	}
+	what, _, _ := strings.Cut(err.Error(), ": operation error ")
+	return fmt.Sprintf("%s: %s: %s", what, answer.ErrorCode(), answer.ErrorMessage())
 }
 
 // conclude is the exit status.
 func (r *report) conclude() int {
 	r.line("")
 	switch {
-	case r.differ > 0:
-		r.line("%d of %d differ.", r.differ, r.differ+r.same)
+	case len(r.differs) > 0:
+		r.line("%d of %d differ: %s.", len(r.differs), len(r.differs)+r.same,
+			strings.Join(slices.Compact(r.differs), ", "))
 		return 1
 	case r.hidden > 0:
 		r.line("Nothing differs of what could be looked at, but not everything could.")

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -20,7 +19,8 @@ import (
 // running compares a stack with the template of its version, and what runs with
 // what that template makes of the stack's parameters. The stack's own template
 // decides nothing but which version it claims to be.
-func running(ctx context.Context, r *report, as aws.Config, name string, released func(version string) ([]byte, error)) error {
+func running(ctx context.Context, r *report, as aws.Config, name string,
+	released func(version string) ([]byte, error)) error {
 	client := cloudformation.NewFromConfig(as)
 	s, err := readStack(ctx, client, name)
 	if err != nil {
@@ -28,7 +28,8 @@ func running(ctx context.Context, r *report, as aws.Config, name string, release
 	}
 	r.title("Stack %s in %s, account %s", s.name, s.region, s.account)
 	r.note("%s", s.parameterList())
-	got, err := client.GetTemplate(ctx, &cloudformation.GetTemplateInput{StackName: &s.id, TemplateStage: types.TemplateStageOriginal})
+	got, err := client.GetTemplate(ctx,
+		&cloudformation.GetTemplateInput{StackName: &s.id, TemplateStage: types.TemplateStageOriginal})
 	if err != nil {
 		return fmt.Errorf("read the template of stack %s: %w", name, err)
 	}
@@ -42,7 +43,12 @@ func running(ctx context.Context, r *report, as aws.Config, name string, release
 	if err != nil {
 		return err
 	}
-	r.compare("template", fmt.Sprintf("is version %s, byte for byte", claimed.Pin.Version), templateDiffers(body, wanted, claimed.Pin.Version))
+	// CloudFormation may drop what is white at the end of the text.
+	var differences []string
+	for _, difference := range bodyDiffers(body, wanted) {
+		differences = append(differences, fmt.Sprintf("is not that of version %s: %s", claimed.Pin.Version, difference))
+	}
+	r.compare("template", fmt.Sprintf("is version %s, byte for byte", claimed.Pin.Version), differences)
 	if s.template, err = parse(wanted); err != nil {
 		return err
 	}
@@ -100,31 +106,11 @@ func readStack(ctx context.Context, client *cloudformation.Client, name string) 
 	return s, nil
 }
 
-// templateDiffers names the first line. CloudFormation may drop what is white
-// at the end of the text.
-func templateDiffers(got, want []byte, version string) []string {
-	got, want = bytes.TrimRight(got, " \r\n"), bytes.TrimRight(want, " \r\n")
-	if bytes.Equal(got, want) {
-		return nil
-	}
-	gotLines, wantLines := strings.Split(string(got), "\n"), strings.Split(string(want), "\n")
-	n := 0
-	for n < len(gotLines) && n < len(wantLines) && gotLines[n] == wantLines[n] {
-		n++
-	}
-	at := func(lines []string) string {
-		if n >= len(lines) {
-			return "the end of the template"
-		}
-		return fmt.Sprintf("%q", strings.TrimSpace(lines[n]))
-	}
-	return []string{fmt.Sprintf("the stack's template is not that of version %s: line %d is %s, not %s", version, n+1, at(gotLines), at(wantLines))}
-}
-
 // parameterList leaves the external ID out, which is never printed.
 func (s *stack) parameterList() string {
 	var list []string
-	for _, name := range []string{"TicketId", "Access", "AccessExpires", "Notices", "PermissionsBoundary", "AccountId", "RegistrationEndpoint"} {
+	for _, name := range []string{"TicketId", "Access", "AccessExpires", "Notices", "PermissionsBoundary", "AccountId",
+		"RegistrationEndpoint"} {
 		if value := s.parameters[name]; value != "" {
 			list = append(list, name+"="+value)
 		}

@@ -104,6 +104,12 @@ func Head(root string) (Commit, error) {
 	return c, nil
 }
 
+// Tags are the names of all tags, newest version first.
+func Tags(root string) ([]string, error) {
+	tags, err := git(root, "tag", "--list", "--sort=-version:refname")
+	return strings.Fields(string(tags)), err
+}
+
 // Refusals are the reasons not to hand this commit on as the version: what is
 // handed on would not be what somebody can check out, build and review.
 func (c Commit) Refusals(version string, untagged bool) []string {

@@ -88,13 +88,14 @@ func TestOnlyACleanTaggedCommitIsAVersion(t *testing.T) {
 		untagged bool
 		refusals int
 	}{
-		{"clean and tagged", repo.Commit{Tags: []string{"v0.9.0", "v1.0.0"}}, false, 0},
-		{"another version's tag", repo.Commit{Tags: []string{"v1.0.1"}}, false, 1},
-		{"no tag", repo.Commit{}, false, 1},
-		{"no tag, let through", repo.Commit{}, true, 0},
-		{"changed", repo.Commit{Tags: []string{"v1.0.0"}, Changed: []string{"README.md"}}, false, 1},
-		{"changed, without a tag let through", repo.Commit{Changed: []string{"README.md"}}, true, 1},
-		{"changed and without a tag", repo.Commit{Changed: []string{"README.md"}}, false, 2},
+		{name: "clean and tagged", commit: repo.Commit{Tags: []string{"v0.9.0", "v1.0.0"}}, refusals: 0},
+		{name: "another version's tag", commit: repo.Commit{Tags: []string{"v1.0.1"}}, refusals: 1},
+		{name: "no tag", commit: repo.Commit{}, refusals: 1},
+		{name: "no tag, let through", commit: repo.Commit{}, untagged: true, refusals: 0},
+		{name: "changed", commit: repo.Commit{Tags: []string{"v1.0.0"}, Changed: []string{"README.md"}}, refusals: 1},
+		{name: "changed, without a tag let through", commit: repo.Commit{Changed: []string{"README.md"}},
+			untagged: true, refusals: 1},
+		{name: "changed and without a tag", commit: repo.Commit{Changed: []string{"README.md"}}, refusals: 2},
 	} {
 		if got := c.commit.Refusals("1.0.0", c.untagged); len(got) != c.refusals {
 			t.Errorf("%s: refused with %q, want %d reasons", c.name, got, c.refusals)
