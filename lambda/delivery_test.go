@@ -17,7 +17,8 @@ func TestWhatIsPostedIsTheContracts(t *testing.T) {
 		s.mustInvoke("Create", set("Endpoint", "https://endpoint.test/v1/registrations"))
 		post := s.posts()[0]
 		want := `{"requestType":"Create","requestId":"r","stackId":"` + testStack + `","accountId":"111122223333",` +
-			`"region":"eu-west-1","roleArn":"` + testRole + `","externalId":"` + testExternalID + `","ticketId":"12345",` +
+			`"region":"eu-west-1","roleArn":"` + testRole + `","externalId":"` + testExternalID +
+			`","ticketId":"12345",` +
 			`"access":"approved","accessExpires":"2030-01-01T00:00:00Z","templateVersion":"1.0.0",` +
 			`"issuedAt":"2000-01-01T00:00:00Z"}`
 		if string(post.body) != want {
@@ -51,8 +52,9 @@ func TestAnAnswerIsCloudFormations(t *testing.T) {
 			t.Errorf("answered\n%s\nwant\n%s", answer.body, want)
 		}
 		for name, want := range map[string]string{
-			"Content-Type": "", "Content-Length": fmt.Sprint(len(want)), "Idempotency-Key": "", "X-DoiT-Caller-Identity": "",
-			"Referer": "", "User-Agent": "doit-aws-ro-access/" + strings.TrimSpace(version),
+			"Content-Type": "", "Content-Length": fmt.Sprint(len(want)), "Idempotency-Key": "",
+			"X-DoiT-Caller-Identity": "",
+			"Referer":                "", "User-Agent": "doit-aws-ro-access/" + strings.TrimSpace(version),
 		} {
 			if got := answer.header.Get(name); got != want {
 				t.Errorf("%s is %q, want %q", name, got, want)
@@ -63,7 +65,8 @@ func TestAnAnswerIsCloudFormations(t *testing.T) {
 
 func TestALongReasonIsCutToWhatCloudFormationTakes(t *testing.T) {
 	for name, detail := range map[string]string{
-		"long": strings.Repeat("long ", 10_000), "wide": strings.Repeat("ä😀", 4_000), "quotes": strings.Repeat(`"\`, 8_000),
+		"long": strings.Repeat("long ", 10_000), "wide": strings.Repeat("ä😀", 4_000),
+		"quotes": strings.Repeat(`"\`, 8_000),
 	} {
 		t.Run(name, func(t *testing.T) {
 			play(t, func(s *scene) {
@@ -108,7 +111,8 @@ func TestTheStatusesOfARegistration(t *testing.T) {
 				want, tries = "SUCCESS", 3
 			}
 			if s.answer().Status != want || len(s.posts()) != tries {
-				t.Errorf("%d is %s after %d tries, want %s after %d", code, s.answer().Status, len(s.posts()), want, tries)
+				t.Errorf("%d is %s after %d tries, want %s after %d", code, s.answer().Status, len(s.posts()), want,
+					tries)
 			}
 			if want == "FAILED" {
 				s.want(want, strings.TrimRight(fmt.Sprintf("answered %d %s", code, http.StatusText(code)), " "))
@@ -166,7 +170,8 @@ func TestNetworkErrorsPass(t *testing.T) {
 
 func TestASwitchOfProtocolsIsARefusal(t *testing.T) {
 	upgrade := func(w http.ResponseWriter, r *http.Request, _ int) {
-		raw("HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: silence\r\n\r\n{\"detail\":\"x\"}")(w, r, 1)
+		const head = "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: silence\r\n\r\n"
+		raw(head+`{"detail":"x"}`)(w, r, 1)
 	}
 	play(t, func(s *scene) {
 		s.endpoint = upgrade
@@ -184,7 +189,8 @@ func TestADetailIsReadWhereThereIsOne(t *testing.T) {
 	_ = w.Close()
 	const bare = "registration endpoint: answered 403 Forbidden"
 	for name, c := range map[string]struct{ body, want string }{
-		"a sentence":         {`{"status":403,"detail":"Ask DoiT for a new link."}`, bare + ": Ask DoiT for a new link."},
+		"a sentence": {`{"status":403,"detail":"Ask DoiT for a new link."}`,
+			bare + ": Ask DoiT for a new link."},
 		"something after it": {`{"detail":"x"}{"detail":"y"}`, bare + ": x"},
 		"just enough":        {`{"detail":"x"` + strings.Repeat(" ", 64<<10-14) + `}`, bare + ": x"},
 		"too long":           {`{"detail":"x"` + strings.Repeat(" ", 64<<10-13) + `}`, bare},
@@ -192,7 +198,8 @@ func TestADetailIsReadWhereThereIsOne(t *testing.T) {
 		"nothing":            {"", bare}, "no JSON": {"<html>", bare}, "a list": {"[]", bare}, "text": {`"x"`, bare},
 		"null": {"null", bare}, "null as detail": {`{"detail":null}`, bare}, "a number": {`{"detail":5}`, bare},
 		"an object": {`{"detail":{"a":1}}`, bare}, "cut off": {`{"detail":"x`, bare},
-		"deep": {strings.Repeat("[", 20_000), bare}, "packed": {packed.String(), bare}, "a BOM": {"\ufeff{\"detail\":\"x\"}", bare},
+		"deep": {strings.Repeat("[", 20_000), bare}, "packed": {packed.String(), bare},
+		"a BOM": {"\ufeff{\"detail\":\"x\"}", bare},
 	} {
 		t.Run(name, func(t *testing.T) {
 			play(t, func(s *scene) {
@@ -241,7 +248,8 @@ func TestABodyThatStopsIsNotWaitedFor(t *testing.T) {
 				hang(w, r, n)
 			}
 			s.mustInvoke("Create")
-			if took, n := s.at("answer.test")[0].at, len(s.posts()); n != 1 || took > 10*time.Second || code == 200 && took > 0 {
+			if took, n := s.at("answer.test")[0].at,
+				len(s.posts()); n != 1 || took > 10*time.Second || code == 200 && took > 0 {
 				t.Errorf("%d is answered after %v and %d tries", code, took, n)
 			}
 		})
@@ -266,7 +274,8 @@ func TestRetryAfterIsWaitedForAndNonsenseIsNot(t *testing.T) {
 		"9999999999":                                      -1,
 		strings.Repeat("9", 100):                          -1,
 		strings.Repeat("9", 101):                          0,
-		"soon":                                            0, "-5": 0, "+5": 0, "1.5": 0, "1 2": 0, "0x10": 0, "９": 0, "Tue, 31 Feb 2040 00:00:00 GMT": 0,
+		"soon":                                            0, "-5": 0, "+5": 0, "1.5": 0, "1 2": 0, "0x10": 0, "９": 0,
+		"Tue, 31 Feb 2040 00:00:00 GMT": 0,
 	} {
 		t.Run(value, func(t *testing.T) {
 			play(t, func(s *scene) {
@@ -295,22 +304,26 @@ func TestARoleThatCannotBeAssumedYetIsTriedForTwoMinutes(t *testing.T) {
 		least, most time.Duration // of the answer
 		want        string
 	}{
-		"a Create": {"Create", notYet, 90 * time.Second, 2 * time.Minute, "FAILED+"},
-		"an Update, which survives what is untold": {"Update", notYet, 90 * time.Second, 2 * time.Minute, "FAILED+"},
-		"a Create after an outage":                 {"Create", first(20, status(503)), 0, 6 * time.Minute, "ok+"},
-		"it can be at last": {"Create", func(w http.ResponseWriter, r *http.Request, n int) {
+		"a Create": {requestType: "Create", endpoint: notYet, least: 90 * time.Second, most: 2 * time.Minute,
+			want: "fails+"},
+		"an Update, which survives what is untold": {requestType: "Update", endpoint: notYet, least: 90 * time.Second,
+			most: 2 * time.Minute, want: "fails+"},
+		"a Create after an outage": {requestType: "Create", endpoint: first(20, status(503)),
+			least: 0, most: 6 * time.Minute, want: "ok+"},
+		"it can be at last": {requestType: "Create", endpoint: func(w http.ResponseWriter, r *http.Request, n int) {
 			if n < 12 {
 				notYet(w, r, n)
 			}
-		}, 10 * time.Second, 100 * time.Second, "ok+"},
-		"the two minutes begin with the first 425": {"Create", func(w http.ResponseWriter, r *http.Request, n int) {
-			if n == 1 {
-				w.Header().Set("Retry-After", "200")
-				problem(503, "an outage")(w, r, n)
-				return
-			}
-			notYet(w, r, n)
-		}, 290 * time.Second, 321 * time.Second, "FAILED+"},
+		}, least: 10 * time.Second, most: 100 * time.Second, want: "ok+"},
+		"the two minutes begin with the first 425": {requestType: "Create",
+			endpoint: func(w http.ResponseWriter, r *http.Request, n int) {
+				if n == 1 {
+					w.Header().Set("Retry-After", "200")
+					problem(503, "an outage")(w, r, n)
+					return
+				}
+				notYet(w, r, n)
+			}, least: 290 * time.Second, most: 321 * time.Second, want: "fails+"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			play(t, func(s *scene) {
@@ -320,7 +333,7 @@ func TestARoleThatCannotBeAssumedYetIsTriedForTwoMinutes(t *testing.T) {
 					t.Errorf("got %s, want %s", got, c.want)
 				}
 				within(t, "the answer", s.at("answer.test")[0].at, c.least, c.most)
-				if c.want == "FAILED+" {
+				if c.want == "fails+" {
 					s.want("FAILED", "answered 425 Too Early: The role cannot be assumed yet.")
 				}
 			})
@@ -376,12 +389,15 @@ func TestTheBackoff(t *testing.T) {
 		left   time.Duration
 		want   []int // milliseconds
 	}{
-		"passing":       {503, time.Hour, []int{200, 400, 800, 1600, 3200, 6400, 12800, 20000, 20000, 20000, 20000, 20000}},
-		"too many":      {429, time.Hour, []int{200, 800, 3200, 12800, 20000, 20000}},
-		"a fifth":       {503, 3 * time.Second, []int{200, 400, 600, 600}},
-		"nothing left":  {503, -time.Second, []int{200, 200, 200}},
-		"the longest":   {503, 100 * time.Second, []int{200, 400, 800, 1600, 3200, 6400, 12800, 20000}},
-		"less than max": {503, 95 * time.Second, []int{200, 400, 800, 1600, 3200, 6400, 12800, 19000}},
+		"passing": {status: 503, left: time.Hour,
+			want: []int{200, 400, 800, 1600, 3200, 6400, 12800, 20000, 20000, 20000, 20000, 20000}},
+		"too many":     {status: 429, left: time.Hour, want: []int{200, 800, 3200, 12800, 20000, 20000}},
+		"a fifth":      {status: 503, left: 3 * time.Second, want: []int{200, 400, 600, 600}},
+		"nothing left": {status: 503, left: -time.Second, want: []int{200, 200, 200}},
+		"the longest": {status: 503, left: 100 * time.Second,
+			want: []int{200, 400, 800, 1600, 3200, 6400, 12800, 20000}},
+		"less than max": {status: 503, left: 95 * time.Second,
+			want: []int{200, 400, 800, 1600, 3200, 6400, 12800, 19000}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			longest, shortest := make([]time.Duration, len(c.want)), make([]time.Duration, len(c.want))

@@ -37,16 +37,19 @@ func TestAResponseURLThatIsTakenOrNot(t *testing.T) {
 	for raw, taken := range map[string]bool{
 		"https://h/a": true, "https://h:1/a": true, "https://[::1]/a": true, "HTTPS://h/a": true,
 		"http://127.0.0.1:8/a": true, "http://127.9.9.9/a": true, "http://[::1]/a": true, "http://localhost/a": true,
-		"http://h/a": false, "http://0.0.0.0/a": false, "http://192.0.2.1/a": false, "http://[::ffff:192.0.2.1]/a": false,
+		"http://h/a": false, "http://0.0.0.0/a": false, "http://192.0.2.1/a": false,
+		"http://[::ffff:192.0.2.1]/a":    false,
 		"http://127.0.0.1.example.com/a": false, "http://localhost.example.com/a": false,
 		"https://u:p@h/a": false, "https://u@h/a": false, "https://@h/a": false, "http://u@localhost/a": false,
-		"https:///a": false, "https://:443/a": false, "https:h": false, "//h/a": false, "h/a": false, "/a": false, "": false,
+		"https:///a": false, "https://:443/a": false, "https:h": false, "//h/a": false, "h/a": false, "/a": false,
+		"":              false,
 		"https://h/a b": false, "https://h/a?b c": false, " https://h/a": false, "https://h\r\n/a": false,
 		"https://h/a\nb": false, "https://h/a\x00": false, "https://[::1/a": false, "https://h:port/a": false,
 		"ftp://h/a": false, "ftp://127.0.0.1/a": false, "file:///etc/passwd": false,
 	} {
 		u, err := parseResponseURL(raw)
-		if (err == nil) != taken || err != nil && (u != nil || !strings.HasPrefix(err.Error(), "not a CloudFormation request: ResponseURL ")) {
+		if (err == nil) != taken || err != nil && (u != nil || !strings.HasPrefix(err.Error(),
+			"not a CloudFormation request: ResponseURL ")) {
 			t.Errorf("%q is taken as %v, %v; want %v", raw, u, err, taken)
 		}
 	}
@@ -62,8 +65,10 @@ func TestWhatIsNoRequestIsAnErrorAndTheNextIsServed(t *testing.T) {
 			return string(payload)
 		}
 		garbage := map[string]string{
-			"nothing": "", "white space": " \n", "null": "null", "number": "5", "text": `"text"`, "list": "[]", "empty": "{}",
-			"no JSON": "hello", "cut off": without()[:200], "something behind it": without() + "}", "two": without() + without(),
+			"nothing": "", "white space": " \n", "null": "null", "number": "5", "text": `"text"`, "list": "[]",
+			"empty":   "{}",
+			"no JSON": "hello", "cut off": without()[:200], "something behind it": without() + "}",
+			"two":  without() + without(),
 			"deep": strings.Repeat("[", 100_000), "nul": "\x00", "BOM": "\ufeff" + without(), "not UTF-8": "\xff\xfe",
 			"in the clear": without(setEvent("ResponseURL", "http://answer.test/a?secret")),
 		}
@@ -95,7 +100,8 @@ func TestNoMemberOfAnyTypeKeepsCloudFormationWaiting(t *testing.T) {
 			for _, value := range append([]any{nil, "x", long, json.Number("1e400")}, otherTypes...) {
 				given := s.event(requestType)["ResourceProperties"].(map[string]any)
 				for name := range given {
-					for _, change := range []change{set(name, value), setOld(name, value), all(set(name, value), setOld(name, value))} {
+					for _, change := range []change{set(name, value), setOld(name, value),
+						all(set(name, value), setOld(name, value))} {
 						s.mustInvoke(requestType, change)
 					}
 				}
@@ -134,7 +140,8 @@ func TestIssuedAtIsTheTimeOfTheResponseURLOrOfTheEvent(t *testing.T) {
 				time.Sleep(1500 * time.Millisecond)
 				s.mustInvoke("Create", setEvent("ResponseURL", "https://answer.test/x?"+query))
 				posts := s.posts()
-				if got := s.posted()["issuedAt"]; got != want || len(posts) != 4 || string(posts[0].body) != string(posts[3].body) {
+				same := len(posts) == 4 && string(posts[0].body) == string(posts[3].body)
+				if got := s.posted()["issuedAt"]; got != want || !same {
 					t.Errorf("issuedAt is %q, want %q; posted %d times", got, want, len(posts))
 				}
 			})
@@ -161,25 +168,30 @@ func TestNobodyWaitsAfterTheURLOrTheServiceTimeoutHasRunOut(t *testing.T) {
 		"the top is too long":              {all(top(3601), given("30")), 30 * time.Second},
 		"the longest":                      {given(3600), time.Hour},
 		"the shortest":                     {given(1), time.Second},
-		"none of its own":                  {all(given(nil), url("X-Amz-Date=20000101T000000Z&X-Amz-Expires=40")), 40 * time.Second},
-		"the URL's end comes first":        {all(given("50"), url("X-Amz-Date=20000101T000000Z&X-Amz-Expires=40")), 40 * time.Second},
-		"the URL's end comes last":         {all(given("30"), url("X-Amz-Date=20000101T000000Z&X-Amz-Expires=40")), 30 * time.Second},
-		"the URL's longest":                {all(given(nil), url("X-Amz-Date=19991231T000000Z&X-Amz-Expires=604800")), 6 * 24 * time.Hour},
-		"the URL's end beyond that":        {all(given(nil), url("X-Amz-Date=19991231T000000Z&X-Amz-Expires=604801")), 0},
-		"the old URL's end":                {all(given(nil), url("Expires=946684840")), 40 * time.Second},
-		"an undated URL":                   {all(given("30"), url("X-Amz-Expires=30")), 0},
-		"0":                                {given("0"), 0},
-		"3601":                             {given("3601"), 0},
-		"3601 as a number":                 {given(3601), 0},
-		"a fraction":                       {given(1.5), 0},
-		"a fraction as text":               {given("1.5"), 0},
-		"a negative":                       {given(-5), 0},
-		"an exponent":                      {given(json.Number("1e1")), 0},
-		"white space":                      {given(" 1"), 0},
-		"a great number":                   {given("99999999999999999999"), 0},
-		"a great number that wraps":        {given("18446744073709551617"), 0},
-		"true":                             {given(true), 0},
-		"a list":                           {given([]any{"1"}), 0},
+		"none of its own": {all(given(nil), url("X-Amz-Date=20000101T000000Z&X-Amz-Expires=40")),
+			40 * time.Second},
+		"the URL's end comes first": {all(given("50"), url("X-Amz-Date=20000101T000000Z&X-Amz-Expires=40")),
+			40 * time.Second},
+		"the URL's end comes last": {all(given("30"), url("X-Amz-Date=20000101T000000Z&X-Amz-Expires=40")),
+			30 * time.Second},
+		"the URL's longest": {all(given(nil), url("X-Amz-Date=19991231T000000Z&X-Amz-Expires=604800")),
+			6 * 24 * time.Hour},
+		"the URL's end beyond that": {all(given(nil), url("X-Amz-Date=19991231T000000Z&X-Amz-Expires=604801")),
+			0},
+		"the old URL's end":         {all(given(nil), url("Expires=946684840")), 40 * time.Second},
+		"an undated URL":            {all(given("30"), url("X-Amz-Expires=30")), 0},
+		"0":                         {given("0"), 0},
+		"3601":                      {given("3601"), 0},
+		"3601 as a number":          {given(3601), 0},
+		"a fraction":                {given(1.5), 0},
+		"a fraction as text":        {given("1.5"), 0},
+		"a negative":                {given(-5), 0},
+		"an exponent":               {given(json.Number("1e1")), 0},
+		"white space":               {given(" 1"), 0},
+		"a great number":            {given("99999999999999999999"), 0},
+		"a great number that wraps": {given("18446744073709551617"), 0},
+		"true":                      {given(true), 0},
+		"a list":                    {given([]any{"1"}), 0},
 	} {
 		t.Run(name, func(t *testing.T) {
 			play(t, func(s *scene) {

@@ -41,11 +41,12 @@ func TestTheLogTellsTheStory(t *testing.T) {
 		want := []string{
 			`{"level":"INFO","message":"event",` + common + `"timestamp":"2000-01-01T00:00:01.5Z"}`,
 			`{"attempt":1,"duration":0,"error":"answered 503 Service Unavailable: not <now>","level":"WARN",` +
-				`"message":"try failed",` + common + `"status":503,"timestamp":"2000-01-01T00:00:01.5Z","to":"registration endpoint"}`,
+				`"message":"try failed",` + common +
+				`"status":503,"timestamp":"2000-01-01T00:00:01.5Z","to":"registration endpoint"}`,
 			`{"attempt":2,"duration":2,"error":"answered 403 Forbidden: never","level":"WARN",` +
 				`"message":"try failed",` + common + `"status":403,"timestamp":"T","to":"registration endpoint"}`,
-			`{"answered":true,"duration":D,"error":"registration endpoint: answered 403 Forbidden: never","level":"ERROR",` +
-				`"message":"outcome",` + common + `"status":"FAILED","timestamp":"T"}`,
+			`{"answered":true,"duration":D,"error":"registration endpoint: answered 403 Forbidden: never",` +
+				`"level":"ERROR","message":"outcome",` + common + `"status":"FAILED","timestamp":"T"}`,
 		}
 		got := strings.Split(strings.TrimSuffix(s.log.String(), "\n"), "\n")
 		for i, line := range s.lines() {
@@ -53,7 +54,8 @@ func TestTheLogTellsTheStory(t *testing.T) {
 				got[i] = strings.Replace(got[i], fmt.Sprint(line["timestamp"]), "T", 1)
 			}
 			if duration, _ := line["duration"].(float64); i == 3 {
-				within(t, "the outcome", time.Duration(duration*float64(time.Second)), 12*time.Second, 12200*time.Millisecond)
+				within(t, "the outcome", time.Duration(duration*float64(time.Second)), 12*time.Second,
+					12200*time.Millisecond)
 				got[i] = strings.Replace(got[i], fmt.Sprintf(`"duration":%v`, duration), `"duration":D`, 1)
 			}
 		}
@@ -99,10 +101,10 @@ func TestTheLogIsFiltered(t *testing.T) {
 
 // What the runtime library and net/http print belongs to no event.
 func TestTheLibrariesLinesAreJSONWithoutAServersWords(t *testing.T) {
+	const unasked = "Unsolicited response received on idle HTTP channel"
 	for printed, want := range map[string]string{
-		"  runtime API client failed\n": "runtime API client failed",
-		`Unsolicited response received on idle HTTP channel starting with "an-external-id"; err=<nil>`: "Unsolicited response " +
-			"received on idle HTTP channel",
+		"  runtime API client failed\n":                        "runtime API client failed",
+		unasked + ` starting with "an-external-id"; err=<nil>`: unasked,
 	} {
 		var b bytes.Buffer
 		n, err := newLogger(&b, "").Write([]byte(printed))

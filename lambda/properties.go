@@ -82,7 +82,7 @@ type property struct {
 // that looks well and lets nobody in would say so nowhere.
 func (r *registration) properties(ev event) []property {
 	after, which := time.Date(2019, 12, 31, 23, 59, 59, 0, time.UTC), "from 2020 on"
-	if ev.opensAccess() {
+	if ev.opensAccess() && ev.came.After(after) {
 		after, which = ev.came, "that has not passed"
 	}
 	return []property{{

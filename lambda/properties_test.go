@@ -185,7 +185,8 @@ func TestAnAbsentValueIsLeftOutOrMissing(t *testing.T) {
 
 func TestAllThatIsWrongIsSaidAtOnce(t *testing.T) {
 	play(t, func(s *scene) {
-		s.mustInvoke("Create", set("RoleArn", "arn:aws:iam::999999999999:role/x"), set("ExternalId", nil), set("TicketId", "?"))
+		s.mustInvoke("Create", set("RoleArn", "arn:aws:iam::999999999999:role/x"), set("ExternalId", nil),
+			set("TicketId", "?"))
 		s.want("FAILED", `RoleArn "arn:aws:iam::999999999999:role/x" must be the ARN, of at most 1024 printable ASCII `+
 			`characters, of an IAM role of the stack's account 111122223333 in partition aws; ExternalId is missing; `+
 			`TicketId "?" must have 1 to 32 letters, digits and hyphens`)
@@ -243,11 +244,11 @@ func TestOldPropertiesOfAnotherTypeAreNone(t *testing.T) {
 		change change
 		want   string // untold, with an id that tells nothing
 	}{
-		"the same role":             {nil, "warned+"},
-		"a role of another type":    {setOld("RoleArn", []any{testRole}), "FAILED+"},
-		"an access of another type": {setOld("Access", []any{"dismissed"}), "warned+"},
-		"text":                      {setEvent("OldResourceProperties", "text"), "FAILED+"},
-		"a list":                    {setEvent("OldResourceProperties", []any{"RoleArn"}), "FAILED+"},
+		"the same role":             {nil, "warns+"},
+		"a role of another type":    {setOld("RoleArn", []any{testRole}), "fails+"},
+		"an access of another type": {setOld("Access", []any{"dismissed"}), "warns+"},
+		"text":                      {setEvent("OldResourceProperties", "text"), "fails+"},
+		"a list":                    {setEvent("OldResourceProperties", []any{"RoleArn"}), "fails+"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			play(t, func(s *scene) {
@@ -307,7 +308,8 @@ func TestAStackIDThatIsNoneIsNamed(t *testing.T) {
 		t.Run(id, func(t *testing.T) {
 			play(t, func(s *scene) {
 				s.mustInvoke("Create", setEvent("StackId", id))
-				s.want("FAILED", "StackId must be the ARN of a stack, in one of the partitions aws, aws-us-gov, aws-cn and aws-eusc")
+				s.want("FAILED",
+					"StackId must be the ARN of a stack, in one of the partitions aws, aws-us-gov, aws-cn and aws-eusc")
 				if a := s.answer(); a.StackId != id || a.PhysicalResourceId != unregistered {
 					t.Errorf("answered %+v", a)
 				}
@@ -350,7 +352,8 @@ func TestEveryPartitionHasItsSTS(t *testing.T) {
 	for _, p := range values().Partitions {
 		t.Run(p.Name, func(t *testing.T) {
 			play(t, func(s *scene) {
-				s.mustInvoke("Create", setEvent("StackId", "arn:"+p.Name+":cloudformation:"+p.Region+":999988887777:stack/x/y"),
+				s.mustInvoke("Create",
+					setEvent("StackId", "arn:"+p.Name+":cloudformation:"+p.Region+":999988887777:stack/x/y"),
 					set("RoleArn", "arn:"+p.Name+":iam::999988887777:role/x"))
 				s.want("SUCCESS")
 				proof := s.posts()[0].header.Get("X-DoiT-Caller-Identity")

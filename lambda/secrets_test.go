@@ -40,21 +40,23 @@ func TestAnExternalIDIsTakenOutOfEachValue(t *testing.T) {
 		id, value string
 		told      string // what is left of the value
 	}{
-		"the value":                   {testExternalID, testExternalID + "?", "?"},
-		"longer than what is shown":   {long, long, ""},
-		"behind what is shown":        {long, strings.Repeat("x", 195) + long, strings.Repeat("x", 195)},
-		"in quotes":                   {`pass"word-of-mine`, `pass"word-of-mine`, ""},
-		"with a backslash":            {`pass\word-of-mine`, `pass\word-of-mine`, ""},
-		"with a tab":                  {"pass\tword-of-mine", "pass\tword-of-mine", ""},
-		"with a tab, of which two":    {"pass\tword-of-mine", "pass\t\tword-of-mine", ""},
-		"with a no-break space":       {"pass\u00a0word-of-mine", "pass\u00a0word-of-mine", ""},
-		"with a control character":    {"pass\x01word-of-mine", "pass\x01word-of-mine", ""},
-		"with a line break":           {"pass\nword-of-mine", "x pass\nword-of-mine y", "x y"},
-		"with markup":                 {"<pass&word>-of-mine", "<pass&word>-of-mine", ""},
-		"beside controls":             {"password-of-mine", "pass\x00\u200b\u00adword-of-mine", ""},
-		"around itself":               {"password-of-mine", "passpasswordpassword-of-mine-of-mineword-of-mine", ""},
-		"of two letters":              {"pq", strings.Repeat("p", 300) + strings.Repeat("q", 300), ""},
-		"of one letter, is no secret": {"p", "pp??", "pp??"},
+		"the value":                 {id: testExternalID, value: testExternalID + "?", told: "?"},
+		"longer than what is shown": {id: long, value: long, told: ""},
+		"behind what is shown": {id: long, value: strings.Repeat("x", 195) + long,
+			told: strings.Repeat("x", 195)},
+		"in quotes":                {id: `pass"word-of-mine`, value: `pass"word-of-mine`, told: ""},
+		"with a backslash":         {id: `pass\word-of-mine`, value: `pass\word-of-mine`, told: ""},
+		"with a tab":               {id: "pass\tword-of-mine", value: "pass\tword-of-mine", told: ""},
+		"with a tab, of which two": {id: "pass\tword-of-mine", value: "pass\t\tword-of-mine", told: ""},
+		"with a no-break space":    {id: "pass\u00a0word-of-mine", value: "pass\u00a0word-of-mine", told: ""},
+		"with a control character": {id: "pass\x01word-of-mine", value: "pass\x01word-of-mine", told: ""},
+		"with a line break":        {id: "pass\nword-of-mine", value: "x pass\nword-of-mine y", told: "x y"},
+		"with markup":              {id: "<pass&word>-of-mine", value: "<pass&word>-of-mine", told: ""},
+		"beside controls":          {id: "password-of-mine", value: "pass\x00\u200b\u00adword-of-mine", told: ""},
+		"around itself": {id: "password-of-mine",
+			value: "passpasswordpassword-of-mine-of-mineword-of-mine", told: ""},
+		"of two letters":              {id: "pq", value: strings.Repeat("p", 300) + strings.Repeat("q", 300), told: ""},
+		"of one letter, is no secret": {id: "p", value: "pp??", told: "pp??"},
 	} {
 		for _, property := range []string{"RoleArn", "TicketId", "Access", "AccessExpires", "TemplateVersion"} {
 			t.Run(name+"/"+property, func(t *testing.T) {
@@ -77,7 +79,8 @@ func TestAnExternalIDIsTakenOutOfEachValue(t *testing.T) {
 func TestAnExternalIDIsTakenOutOfTheRequestType(t *testing.T) {
 	long := strings.Repeat("externalid-", 20)
 	play(t, func(s *scene) {
-		s.mustInvoke("Create", set("ExternalId", long), setEvent("RequestType", "x "+long+"\t\u200by "+strings.Repeat("z", 99)))
+		s.mustInvoke("Create", set("ExternalId", long),
+			setEvent("RequestType", "x "+long+"\t\u200by "+strings.Repeat("z", 99)))
 		s.want("FAILED", `RequestType "x y `+strings.Repeat("z", 36)+`" must be`)
 		s.silent("externalid")
 	})
@@ -87,26 +90,31 @@ func TestAnExternalIDIsTakenOutOfTheRequestType(t *testing.T) {
 func TestSecretsAreTakenOutOfADetail(t *testing.T) {
 	id := testExternalID
 	const before = "the-external-id-of-before"
+	const query = "X-Amz-Date=20000101T000000Z&X-Amz-Expires=7200&X-Amz-Signature=c0ffee"
 	x := strings.Repeat("x", 3990)
 	for name, c := range map[string]struct{ detail, want string }{
-		"inside":                      {"no " + id + " here", "no here"},
-		"at the cut":                  {x + id, x},
-		"behind the cut":              {x + "yyyyyyyyyyyyyy" + id, x + "yyyyyyyyyy"},
-		"again at once":               {id + id + id, ""},
-		"around itself":               {"no " + id[:9] + id + id[9:] + " here", "no here"},
-		"around itself twice":         {id[:9] + id[:5] + id + id[5:] + id[9:], ""},
-		"of before":                   {"no " + before + " here", "no here"},
-		"one around the other":        {before[:9] + id + before[9:] + id[:9] + before + id[9:], ""},
-		"around control characters":   {id[:9] + "\x00\u200e\ufffe\uffff" + id[9:] + "!", "!"},
-		"white space":                 {"one\ttwo\u00a0three\u2003\r\n four\u2028five\v\f\u0085six\u3000", "one two three four five six"},
-		"what no console shows":       {"a\x00b\x1fc\x7fd\u009fe\u00adf\u200bg\u202eh\ufeffi\ufffej\uffffk", "abcdefghijk"},
-		"what a console shows":        {"größe 😀 \u00bf \ue000 <b>&amp;</b> \"quoted\" \\", "größe 😀 ¿ \ue000 <b>&amp;</b> \"quoted\" \\"},
-		"an access key ID":            {"no ASIAIOSFODNN7EXAMPLE here", "no here"},
-		"a secret key":                {"no wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY here", "no here"},
-		"a token":                     {"no token+of/the=function or token%2Bof%2Fthe%3Dfunction here", "no or here"},
-		"the ResponseURL":             {"no " + responseURL(time.Date(2000, 1, 1, 0, 0, 0, 0, time.UTC)) + " here", "no here"},
-		"the ResponseURL's target":    {"no /a%7Cb?X-Amz-Date=20000101T000000Z&X-Amz-Expires=7200&X-Amz-Signature=c0ffee here", "no here"},
-		"the ResponseURL's query":     {"no X-Amz-Date=20000101T000000Z&X-Amz-Expires=7200&X-Amz-Signature=c0ffee here", "no here"},
+		"inside":                    {"no " + id + " here", "no here"},
+		"at the cut":                {x + id, x},
+		"behind the cut":            {x + "yyyyyyyyyyyyyy" + id, x + "yyyyyyyyyy"},
+		"again at once":             {id + id + id, ""},
+		"around itself":             {"no " + id[:9] + id + id[9:] + " here", "no here"},
+		"around itself twice":       {id[:9] + id[:5] + id + id[5:] + id[9:], ""},
+		"of before":                 {"no " + before + " here", "no here"},
+		"one around the other":      {before[:9] + id + before[9:] + id[:9] + before + id[9:], ""},
+		"around control characters": {id[:9] + "\x00\u200e\ufffe\uffff" + id[9:] + "!", "!"},
+		"white space": {"one\ttwo\u00a0three\u2003\r\n four\u2028five\v\f\u0085six\u3000",
+			"one two three four five six"},
+		"what no console shows": {"a\x00b\x1fc\x7fd\u009fe\u00adf\u200bg\u202eh\ufeffi\ufffej\uffffk",
+			"abcdefghijk"},
+		"what a console shows": {"größe 😀 \u00bf \ue000 <b>&amp;</b> \"quoted\" \\",
+			"größe 😀 ¿ \ue000 <b>&amp;</b> \"quoted\" \\"},
+		"an access key ID": {"no ASIAIOSFODNN7EXAMPLE here", "no here"},
+		"a secret key":     {"no wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY here", "no here"},
+		"a token":          {"no token+of/the=function or token%2Bof%2Fthe%3Dfunction here", "no or here"},
+		"the ResponseURL": {"no " + responseURL(time.Date(2000, 1, 1, 0, 0, 0, 0, time.UTC)) + " here",
+			"no here"},
+		"the ResponseURL's target":    {"no /a%7Cb?" + query + " here", "no here"},
+		"the ResponseURL's query":     {"no " + query + " here", "no here"},
 		"the ResponseURL's signature": {"no c0ffee here", "no here"},
 	} {
 		for _, code := range []int{403, 503} {
@@ -117,7 +125,8 @@ func TestSecretsAreTakenOutOfADetail(t *testing.T) {
 					s.mustInvoke("Create", func(ev, _, _ map[string]any) {
 						ev["OldResourceProperties"] = map[string]any{"ExternalId": before}
 					})
-					want := fmt.Sprintf("registration endpoint: answered %d %s: %s", code, http.StatusText(code), c.want)
+					want := fmt.Sprintf("registration endpoint: answered %d %s: %s", code, http.StatusText(code),
+						c.want)
 					want = strings.TrimSuffix(want, ": ")
 					reason, _, _ := strings.Cut(s.answer().Reason, " (try ")
 					asLongAsCanBe := len(reason) > 3500 && strings.HasPrefix(want, reason)

@@ -19,24 +19,26 @@ import (
 	"time"
 )
 
-var fullStorm = flag.Bool("storm.full", false, "run the storm with 10,000 accounts, and print each outcome as a line of JSON")
+var fullStorm = flag.Bool("storm.full", false, "let 10,000 accounts register, and print each outcome as JSON")
 
 // storm is many accounts that register at one throttled endpoint, in virtual time.
 type storm struct {
-	name     string
-	over     time.Duration // the accounts arrive within
-	told     bool          // Retry-After tells each caller its place in the queue
-	outage   time.Duration // five minutes begin after this, unless zero
-	deadline time.Duration // of an invocation of the function, 180 s in the template
-	full     bool          // only with -storm.full
+	name   string
+	over   time.Duration // the accounts arrive within
+	told   bool          // Retry-After tells each caller its place in the queue
+	outage time.Duration // five minutes begin after this, unless zero
+	most   float64       // requests that an account may need; no such bar where it is zero
+	full   bool          // only with -storm.full
 
-	// What the endpoint takes: so much a second that all accounts take 200 s, as 10,000 do at 50 a second, and so many at once.
+	// What the endpoint takes: so much a second that all accounts take 200 s, as 10,000 do at 50 a second, and so many
+	// at once.
 	accounts int
 	rate     float64
 	burst    int
 }
 
 const (
+	deadline    = 600 * time.Second // of the template's function
 	outageLasts = 5 * time.Minute
 	travel      = 50 * time.Millisecond  // to the endpoint
 	verifying   = 250 * time.Millisecond // of a registration that was let in
@@ -45,18 +47,14 @@ const (
 func TestStorm(t *testing.T) {
 	setCredentials(t)
 
-	const template, longest = 180 * time.Second, 600 * time.Second
 	for _, s := range []storm{
-		{name: "over two minutes", over: 2 * time.Minute, deadline: template},
-		{name: "over two minutes, queue told", over: 2 * time.Minute, told: true, deadline: template},
-		{name: "over two minutes, outage", over: 2 * time.Minute, outage: time.Minute, deadline: template, full: true},
-		{name: "over two minutes, outage, 600 s", over: 2 * time.Minute, outage: time.Minute, deadline: longest, full: true},
-		{name: "all at once", deadline: template, full: true},
-		{name: "all at once, queue told", told: true, deadline: template},
-		{name: "all at once, 600 s", deadline: longest, full: true},
-		{name: "over an hour", over: time.Hour, deadline: template},
-		{name: "over an hour, outage", over: time.Hour, outage: 1650 * time.Second, deadline: template},
-		{name: "over an hour, outage, 600 s", over: time.Hour, outage: 1650 * time.Second, deadline: longest},
+		{name: "over two minutes", over: 2 * time.Minute, most: 8},
+		{name: "over two minutes, queue told", over: 2 * time.Minute, told: true, most: 3},
+		{name: "over two minutes, outage", over: 2 * time.Minute, outage: time.Minute, full: true},
+		{name: "all at once", full: true},
+		{name: "all at once, queue told", told: true, most: 3},
+		{name: "over an hour", over: time.Hour, most: 3},
+		{name: "over an hour, outage", over: time.Hour, outage: 1650 * time.Second},
 	} {
 		if s.full && !*fullStorm {
 			continue
@@ -77,16 +75,13 @@ func TestStorm(t *testing.T) {
 			}
 			t.Logf("registered %d, failed %d, %.2f requests an account, %.1f s, ideal %.1f s, longest wait %.1f s",
 				o.Registered, o.Failed, o.Requests, o.Seconds, o.Ideal, o.LongestWait)
-			if o.Failed > 0 && (o.IdealFailed == 0 || o.Failed > o.IdealFailed+s.accounts/50) {
-				t.Errorf("%d accounts failed, %d would in a queue that loses nothing", o.Failed, o.IdealFailed)
+			if o.Failed > 0 {
+				t.Errorf("%d accounts failed", o.Failed)
 			}
-			if s.over == time.Hour && o.Outside > 0 {
-				t.Errorf("%d accounts failed whose time did not fall into the outage as a whole", o.Outside)
-			}
-			if o.Failed == 0 && o.Seconds > 1.2*o.Ideal {
+			if o.Seconds > 1.2*o.Ideal {
 				t.Errorf("done after %.1f s, the ideal is %.1f s", o.Seconds, o.Ideal)
 			}
-			if s.outage == 0 && s.over > 0 && (o.Requests > 8 || s.told && o.Requests > 3) {
+			if s.most > 0 && o.Requests > s.most {
 				t.Errorf("%.2f requests an account", o.Requests)
 			}
 		})
@@ -97,12 +92,10 @@ func TestStorm(t *testing.T) {
 type outcome struct {
 	Storm                        string
 	Accounts, Registered, Failed int
-	Outside                      int     // of the failed, those whose time did not fall into the outage as a whole
 	Requests                     float64 // an account
 	Seconds                      float64 // until the last registration was answered
 	LongestWait                  float64 // of a customer, in seconds
 	Ideal                        float64 // Seconds of a queue that the endpoint works off without a pause
-	IdealFailed                  int
 	Step                         float64 // of the curves, in seconds
 	Curve, IdealCurve            []int   // how many are registered
 }
@@ -114,8 +107,11 @@ func (s storm) run(t *testing.T) outcome {
 		arrivals[i] = time.Duration(random.Float64() * float64(s.over))
 	}
 	slices.Sort(arrivals)
-	e := &throttled{storm: s, last: -time.Hour, random: random, start: time.Now(), taken: make(map[string]string), places: make(map[string]time.Duration),
-		answers: make([]answer, s.accounts), answered: make([]time.Duration, s.accounts)}
+	e := &throttled{
+		storm: s, last: -time.Hour, random: random, start: time.Now(),
+		taken: make(map[string]string), places: make(map[string]time.Duration),
+		answers: make([]answer, s.accounts), answered: make([]time.Duration, s.accounts),
+	}
 	var all sync.WaitGroup
 	for i, arrival := range arrivals {
 		all.Go(func() {
@@ -132,11 +128,13 @@ func (s storm) register(t *testing.T, i int, e *throttled) {
 	event := fmt.Appendf(nil, `{"RequestType":"Create","RequestId":"r","LogicalResourceId":"Registration",
 		"StackId":"arn:aws:cloudformation:eu-west-1:%012d:stack/s/5d1d3c60-c92a-11f0-9f4d-0a1b2c3d4e5f",
 		"ResponseURL":"https://answer.test/%[1]d?X-Amz-Date=%s&X-Amz-Expires=7200",
-		"ResourceProperties":{"ServiceTimeout":"600","ExternalId":"external-id","RoleArn":"arn:aws:iam::%012[1]d:role/doit/s-SupportRole-1"}}`,
+		"ResourceProperties":{"ServiceTimeout":"630","ExternalId":"external-id",
+			"RoleArn":"arn:aws:iam::%012[1]d:role/doit/s-SupportRole-1"}}`,
 		i, time.Now().UTC().Format("20060102T150405Z"))
-	f := &function{endpoint: "https://endpoint.test/v1/registrations", transport: e, log: newLogger(io.Discard, "INFO")}
+	f := newFunction("https://endpoint.test/v1/registrations", newLogger(io.Discard, "FATAL"))
+	f.transport = e
 	for range 2 {
-		ctx, cancel := context.WithTimeout(context.Background(), s.deadline)
+		ctx, cancel := context.WithTimeout(context.Background(), deadline)
 		_, err := f.Invoke(ctx, event)
 		if ctx.Err() != nil {
 			t.Errorf("account %d: Lambda ended the invocation", i)
@@ -158,9 +156,6 @@ func (s storm) tell(t *testing.T, e *throttled, arrivals []time.Duration) outcom
 	var registered []time.Duration
 	for i, a := range e.answers {
 		o.LongestWait = max(o.LongestWait, (e.answered[i] - arrivals[i]).Seconds())
-		// The function stops ten seconds before its deadline, or before CloudFormation's. Its last try is begun in the last second.
-		end := arrivals[i] + min(s.deadline, 600*time.Second) - 11*time.Second
-		inOutage := s.outage > 0 && arrivals[i] >= s.outage && end <= s.outage+outageLasts
 		switch {
 		case a.Status == "SUCCESS":
 			registered = append(registered, e.answered[i])
@@ -169,15 +164,11 @@ func (s storm) tell(t *testing.T, e *throttled, arrivals []time.Duration) outcom
 			}
 		case a.Status != "FAILED" || !strings.HasPrefix(a.Reason, "registration endpoint: "):
 			t.Errorf("account %d was not told what failed: %+v", i, a)
-		case inOutage && !strings.Contains(a.Reason, "503 Service Unavailable: the database is down"):
-			t.Errorf("account %d was not told of the outage: %+v", i, a)
-		case !inOutage:
-			o.Outside++
 		}
 	}
 	ideal := s.ideal(arrivals)
 	slices.Sort(registered)
-	o.Registered, o.Failed, o.IdealFailed = len(registered), s.accounts-len(registered), s.accounts-len(ideal)
+	o.Registered, o.Failed = len(registered), s.accounts-len(registered)
 	o.Seconds, o.Ideal = registered[len(registered)-1].Seconds(), ideal[len(ideal)-1].Seconds()
 	const steps = 120
 	o.Step = max(o.Seconds, o.Ideal) / steps
@@ -190,20 +181,16 @@ func (s storm) tell(t *testing.T, e *throttled, arrivals []time.Duration) outcom
 	return o
 }
 
-// ideal is when the accounts would be registered if they stood in a queue,
-// each for as long as the function has time for it.
+// ideal is when the accounts would be registered if they stood in a queue.
 func (s storm) ideal(arrivals []time.Duration) (registered []time.Duration) {
-	patience := min(s.deadline, 600*time.Second) - 10*time.Second
 	var now time.Duration
 	for _, arrival := range arrivals {
 		now = max(now, arrival)
 		if s.outage > 0 && now >= s.outage && now < s.outage+outageLasts {
 			now = s.outage + outageLasts
 		}
-		if now <= arrival+patience {
-			registered = append(registered, now)
-			now += time.Duration(float64(time.Second) / s.rate)
-		}
+		registered = append(registered, now)
+		now += time.Duration(float64(time.Second) / s.rate)
 	}
 	return registered
 }

@@ -25,21 +25,37 @@ func TestTheTimeOfADeadEndpoint(t *testing.T) {
 		end         time.Duration // of the work; the last wait may be too long for it
 		exact       bool          // a try is cut short by it
 	}{
-		"a Create has all of Lambda's time":                  {"Create", nil, 600 * s, 590 * s, false},
-		"a Create ends with CloudFormation's patience":       {"Create", set("ServiceTimeout", 60), 600 * s, 50 * s, false},
-		"a Create ends with the ResponseURL":                 {"Create", undated(90 * s), 600 * s, 80 * s, false},
-		"a short time leaves a third to the answer":          {"Create", set("ServiceTimeout", 15), 600 * s, 10 * s, true},
-		"a shorter time too":                                 {"Create", nil, 3 * s, 2 * s, true},
-		"Lambda's time counts where it is less":              {"Create", set("ServiceTimeout", 600), 30 * s, 20 * s, false},
-		"an Update to another role has all the time":         {"Update", all(replaces, setEvent("PhysicalResourceId", otherRole)), 600 * s, 590 * s, false},
-		"an approval has all the time":                       {"Update", setOld("Access", "dismissed"), 600 * s, 590 * s, false},
-		"an Update that keeps the role has three minutes":    {"Update", nil, 600 * s, 170 * s, false},
-		"an Update that keeps has less where that comes":     {"Update", set("ServiceTimeout", 60), 600 * s, 50 * s, false},
-		"an Update that rolls back has three minutes":        {"Update", replaces, 600 * s, 170 * s, false},
-		"a dismissal has half a minute":                      {"Update", dismissal, 600 * s, 20 * s, false},
-		"a Delete has half a minute":                         {"Delete", nil, 600 * s, 20 * s, false},
-		"a Delete has it whatever CloudFormation's patience": {"Delete", set("ServiceTimeout", 1), 600 * s, 20 * s, false},
-		"a Delete has less where Lambda's time is less":      {"Delete", nil, 15 * s, 10 * s, true},
+		"a Create has all of Lambda's time": {requestType: "Create", change: nil, deadline: 600 * s,
+			end: 590 * s, exact: false},
+		"a Create ends with CloudFormation's patience": {requestType: "Create",
+			change: set("ServiceTimeout", 60), deadline: 600 * s, end: 50 * s, exact: false},
+		"a Create ends with the ResponseURL": {requestType: "Create", change: undated(90 * s),
+			deadline: 600 * s, end: 80 * s, exact: false},
+		"a short time leaves a third to the answer": {requestType: "Create",
+			change: set("ServiceTimeout", 15), deadline: 600 * s, end: 10 * s, exact: true},
+		"a shorter time too": {requestType: "Create", change: nil, deadline: 3 * s,
+			end: 2 * s, exact: true},
+		"Lambda's time counts where it is less": {requestType: "Create",
+			change: set("ServiceTimeout", 600), deadline: 30 * s, end: 20 * s, exact: false},
+		"an Update to another role has all the time": {requestType: "Update",
+			change: all(replaces, setEvent("PhysicalResourceId", otherRole)), deadline: 600 * s, end: 590 * s,
+			exact: false},
+		"an approval has all the time": {requestType: "Update",
+			change: setOld("Access", "dismissed"), deadline: 600 * s, end: 590 * s, exact: false},
+		"an Update that keeps the role has three minutes": {requestType: "Update", change: nil, deadline: 600 * s,
+			end: 170 * s, exact: false},
+		"an Update that keeps has less where that comes": {requestType: "Update",
+			change: set("ServiceTimeout", 60), deadline: 600 * s, end: 50 * s, exact: false},
+		"an Update that rolls back has three minutes": {requestType: "Update", change: replaces,
+			deadline: 600 * s, end: 170 * s, exact: false},
+		"a dismissal has half a minute": {requestType: "Update", change: dismissal,
+			deadline: 600 * s, end: 20 * s, exact: false},
+		"a Delete has half a minute": {requestType: "Delete", change: nil, deadline: 600 * s,
+			end: 20 * s, exact: false},
+		"a Delete has it whatever CloudFormation's patience": {requestType: "Delete",
+			change: set("ServiceTimeout", 1), deadline: 600 * s, end: 20 * s, exact: false},
+		"a Delete has less where Lambda's time is less": {requestType: "Delete", change: nil, deadline: 15 * s,
+			end: 10 * s, exact: true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			play(t, func(s *scene) {
@@ -79,7 +95,8 @@ func TestACreateIsTriedAgainUntilTheEndpointIsBack(t *testing.T) {
 		s.want("SUCCESS")
 		posts := s.posts()
 		for i := 1; i < len(posts); i++ {
-			within(t, "a further try", posts[i].at-posts[i-1].at, 0, min(200*time.Millisecond<<min(i-1, 10), 20*time.Second))
+			within(t, "a further try", posts[i].at-posts[i-1].at, 0,
+				min(200*time.Millisecond<<min(i-1, 10), 20*time.Second))
 		}
 		within(t, "the last try", posts[len(posts)-1].at, 5*time.Minute, 5*time.Minute+20*time.Second)
 	})
@@ -91,10 +108,14 @@ func TestAnAnswerIsTriedUntilJustBeforeTheEnd(t *testing.T) {
 		deadline    time.Duration
 		end         time.Duration
 	}{
-		"a Delete's half minute":            {"Delete", 10 * time.Minute, 29500 * time.Millisecond},
-		"what the work left":                {"Create", 10 * time.Minute, 599500 * time.Millisecond},
-		"half of a reserve below a second":  {"Create", 2400 * time.Millisecond, 2 * time.Second},
-		"half a second, where that is less": {"Create", 3600 * time.Millisecond, 3100 * time.Millisecond},
+		"a Delete's half minute": {requestType: "Delete", deadline: 10 * time.Minute,
+			end: 29500 * time.Millisecond},
+		"what the work left": {requestType: "Create", deadline: 10 * time.Minute,
+			end: 599500 * time.Millisecond},
+		"half of a reserve below a second": {requestType: "Create", deadline: 2400 * time.Millisecond,
+			end: 2 * time.Second},
+		"half a second, where that is less": {requestType: "Create", deadline: 3600 * time.Millisecond,
+			end: 3100 * time.Millisecond},
 	} {
 		t.Run(name, func(t *testing.T) {
 			play(t, func(s *scene) {

@@ -21,83 +21,79 @@ func all(changes ...change) change {
 	}
 }
 
-// The rows of the design's table, and of the cases where several fit.
-var events = []struct {
-	name, requestType string
-	change            change
-	id                string // that a success is answered with
-}{
-	{"Create", "Create", nil, testRole},
-	{"Create dismissed", "Create", dismissal, testRole},
-	{"Update to another role", "Update", all(setEvent("PhysicalResourceId", otherRole), replaces), testRole},
-	{"Update of who knows what", "Update", all(setEvent("PhysicalResourceId", otherRole),
-		setEvent("OldResourceProperties", nil)), testRole},
-	{"Update that approves", "Update", setOld("Access", "dismissed"), testRole},
-	{"Update that approves with a word less", "Update", all(setOld("Access", "dismissed"), set("Access", nil)), testRole},
-	{"Update that keeps the role of its id", "Update", setEvent("OldResourceProperties", nil), testRole},
-	{"Update that keeps the old role", "Update", setEvent("PhysicalResourceId", otherRole), testRole},
-	{"Update that rolls back", "Update", replaces, testRole},
-	{"Update that rolls back a dismissal too", "Update", all(replaces, setOld("Access", "dismissed")), testRole},
-	{"Update to dismissed", "Update", dismissal, testRole},
-	{"Update to dismissed, as before", "Update", all(dismissal, setOld("Access", "dismissed")), testRole},
-	{"Update to dismissed and another role", "Update", all(dismissal, replaces,
-		setEvent("PhysicalResourceId", otherRole)), testRole},
-	{"Update to dismissed that rolls back", "Update", all(dismissal, replaces), testRole},
-	{"Delete", "Delete", nil, testRole},
-	{"Delete of the dismissed", "Delete", dismissal, testRole},
-	{"Read", "Read", nil, ""},
-}
+// The rows of the design's table: what becomes of each kind of event, a word for each of the faults below. It is well,
+// or warns in the log alone, or fails; + is where the endpoint was called.
+const (
+	granting     = "ok+   fails fails fails fails+ fails+ fails+ fails"
+	keeping      = "ok+   fails fails fails warns+ fails+ fails+ fails"
+	rollingBack  = "ok+   fails fails fails warns+ warns+ warns+ fails"
+	dismissing   = "ok+   warns warns warns warns+ warns+ warns+ ok+"
+	deleting     = "ok+   ok+   ok+   ok+   warns+ warns+ ok+    ok+"
+	anythingElse = "fails fails fails fails fails  fails  fails  fails"
+)
 
-// The columns, and what is in them, a word for each row: FAILED or warned, with + where the endpoint was called.
 var faults = []struct {
 	name     string
 	change   change
 	endpoint handler
 	says     string
-	want     string
 }{
-	{"nothing", nil, status(200), "",
-		"ok+ ok+ ok+ ok+ ok+ ok+ ok+ ok+ ok+ ok+ ok+ ok+ ok+ ok+ ok+ ok+ FAILED"},
-	{"an invalid property", set("TicketId", "?"), status(200), `TicketId "?" must have`,
-		"FAILED FAILED FAILED FAILED FAILED FAILED FAILED FAILED FAILED FAILED warned warned warned warned ok+ ok+ FAILED"},
-	{"a missing property", set("ExternalId", nil), status(200), "ExternalId is missing",
-		"FAILED FAILED FAILED FAILED FAILED FAILED FAILED FAILED FAILED FAILED warned warned warned warned ok+ ok+ FAILED"},
-	{"an end that has passed", set("AccessExpires", "1999-12-31T23:59:59Z"), status(200), "1999-12-31T23:59:59Z",
-		"FAILED FAILED FAILED FAILED FAILED FAILED FAILED FAILED FAILED FAILED warned warned warned warned ok+ ok+ FAILED"},
-	{"untold", nil, status(503), "registration endpoint: answered 503 Service Unavailable (try ",
-		"FAILED+ FAILED+ FAILED+ FAILED+ FAILED+ FAILED+ " +
-			"warned+ warned+ warned+ warned+ warned+ warned+ warned+ warned+ warned+ warned+ FAILED"},
-	{"refused", nil, problem(403, "no such ticket"), "registration endpoint: answered 403 Forbidden: no such ticket",
-		"FAILED+ FAILED+ FAILED+ FAILED+ FAILED+ FAILED+ FAILED+ FAILED+ " +
-			"warned+ warned+ warned+ warned+ warned+ warned+ warned+ warned+ FAILED"},
-	{"gone", nil, status(410), "410 Gone",
-		"FAILED+ FAILED+ FAILED+ FAILED+ FAILED+ FAILED+ FAILED+ FAILED+ " +
-			"warned+ warned+ warned+ warned+ warned+ warned+ ok+ ok+ FAILED"},
-	{"late", func(ev, _, _ map[string]any) {
+	{name: "none"},
+	{name: "an invalid property", change: set("TicketId", "?"), says: `TicketId "?" must have`},
+	{name: "a missing property", change: set("ExternalId", nil), says: "ExternalId is missing"},
+	{name: "an end before 2020", change: set("AccessExpires", "2019-12-31T23:59:59Z"), says: "2019-12-31T23:59:59Z"},
+	{name: "untold", endpoint: status(503), says: "registration endpoint: answered 503 Service Unavailable (try "},
+	{name: "refused", endpoint: problem(403, "no"), says: "registration endpoint: answered 403 Forbidden: no"},
+	{name: "gone", endpoint: status(410), says: "registration endpoint: answered 410 Gone"},
+	{name: "late", change: func(ev, _, _ map[string]any) {
 		ev["ResponseURL"] = "https://answer.test/a?X-Amz-Date=19991231T235900Z&X-Amz-Expires=60"
-	}, status(200), "since 2000-01-01T00:00:00Z",
-		"FAILED FAILED FAILED FAILED FAILED FAILED FAILED FAILED FAILED FAILED ok+ ok+ ok+ ok+ ok+ ok+ FAILED"},
+	}, says: "since 2000-01-01T00:00:00Z"},
 }
 
 func TestWhatCloudFormationIsTold(t *testing.T) {
-	for _, fault := range faults {
-		words := strings.Fields(fault.want)
-		if len(words) != len(events) {
-			t.Fatalf("%s: %d words for %d events", fault.name, len(words), len(events))
-		}
-		for i, ev := range events {
-			t.Run(fault.name+"/"+ev.name, func(t *testing.T) {
+	wasDismissed, elsewhere := setOld("Access", "dismissed"), setEvent("PhysicalResourceId", otherRole)
+	unknown := setEvent("OldResourceProperties", nil)
+	for name, event := range map[string]struct {
+		change change
+		want   string
+	}{
+		"Create":                                  {nil, granting},
+		"Create dismissed":                        {dismissal, granting},
+		"Update to another role":                  {all(elsewhere, replaces), granting},
+		"Update from who knows what":              {all(elsewhere, unknown), granting},
+		"Update that approves":                    {wasDismissed, granting},
+		"Update that approves with a word less":   {all(wasDismissed, set("Access", nil)), granting},
+		"Update that approves another role":       {all(wasDismissed, elsewhere, replaces), granting},
+		"Update that keeps the role":              {nil, keeping},
+		"Update that keeps the role of its id":    {unknown, keeping},
+		"Update that keeps the old role":          {elsewhere, keeping},
+		"Update that rolls back":                  {replaces, rollingBack},
+		"Update that rolls back a dismissal too":  {all(replaces, wasDismissed), rollingBack},
+		"Update to dismissed":                     {dismissal, dismissing},
+		"Update to dismissed, as before":          {all(dismissal, wasDismissed), dismissing},
+		"Update to dismissed and to another role": {all(dismissal, replaces, elsewhere), dismissing},
+		"Update to dismissed that rolls back":     {all(dismissal, replaces), dismissing},
+		"Delete":                                  {nil, deleting},
+		"Delete of what was dismissed":            {dismissal, deleting},
+		"Read":                                    {nil, anythingElse},
+	} {
+		for i, want := range strings.Fields(event.want) {
+			fault := faults[i]
+			t.Run(name+"/"+fault.name, func(t *testing.T) {
 				play(t, func(s *scene) {
-					s.endpoint = fault.endpoint
-					s.mustInvoke(ev.requestType, ev.change, fault.change)
-					if got := s.verdict(); got != words[i] {
-						t.Errorf("got %s, want %s; answer %+v; log:\n%s", got, words[i], s.answer(), s.log)
+					if fault.endpoint != nil {
+						s.endpoint = fault.endpoint
 					}
+					requestType, _, _ := strings.Cut(name, " ")
+					s.mustInvoke(requestType, event.change, fault.change)
 					a := s.answer()
-					if a.Status == "SUCCESS" && a.PhysicalResourceId != ev.id {
-						t.Errorf("the id is %s, want %s", a.PhysicalResourceId, ev.id)
+					if got := s.verdict(); got != want {
+						t.Errorf("it %s, want %s; answered %+v; log:\n%s", got, want, a, s.log)
 					}
-					if a.Status == "FAILED" && ev.requestType != "Read" {
+					if a.Status == "SUCCESS" && a.PhysicalResourceId != testRole {
+						t.Errorf("the id is %s", a.PhysicalResourceId)
+					}
+					if a.Status == "FAILED" && requestType != "Read" {
 						s.want("FAILED", fault.says)
 					}
 				})
@@ -111,9 +107,9 @@ func (s *scene) verdict() string {
 	said := "ok"
 	switch {
 	case s.answer().Status == "FAILED":
-		said = "FAILED"
+		said = "fails"
 	case strings.Contains(s.log.String(), `"level":"WARN","message":"outcome"`):
-		said = "warned"
+		said = "warns"
 	}
 	if len(s.posts()) > 0 {
 		said += "+"
@@ -127,15 +123,18 @@ func TestALaunchOrApprovalWhoseEndHasPassedFails(t *testing.T) {
 		change      change
 		refused     bool
 	}{
-		"Create":                 {"Create", nil, true},
-		"Create dismissed":       {"Create", dismissal, true},
-		"approval":               {"Update", setOld("Access", "dismissed"), true},
-		"approval, unsaid":       {"Update", all(setOld("Access", "dismissed"), set("Access", nil)), true},
-		"Update":                 {"Update", nil, false},
-		"Update to another role": {"Update", all(replaces, setEvent("PhysicalResourceId", otherRole)), false},
-		"rollback to approved":   {"Update", all(replaces, setOld("Access", "dismissed")), false},
-		"dismissal":              {"Update", dismissal, false},
-		"Delete":                 {"Delete", nil, false},
+		"Create":           {requestType: "Create", change: nil, refused: true},
+		"Create dismissed": {requestType: "Create", change: dismissal, refused: true},
+		"approval":         {requestType: "Update", change: setOld("Access", "dismissed"), refused: true},
+		"approval, unsaid": {requestType: "Update",
+			change: all(setOld("Access", "dismissed"), set("Access", nil)), refused: true},
+		"Update": {requestType: "Update", change: nil, refused: false},
+		"Update to another role": {requestType: "Update",
+			change: all(replaces, setEvent("PhysicalResourceId", otherRole)), refused: false},
+		"rollback to approved": {requestType: "Update", change: all(replaces, setOld("Access", "dismissed")),
+			refused: false},
+		"dismissal": {requestType: "Update", change: dismissal, refused: false},
+		"Delete":    {requestType: "Delete", change: nil, refused: false},
 	} {
 		for expires, passed := range map[time.Duration]bool{
 			-24 * time.Hour: true, 0: true, time.Second: false, 24 * time.Hour: false,
@@ -186,24 +185,42 @@ func TestTheIDOfAnAnswer(t *testing.T) {
 		want, posted     string
 		answered, status string
 	}{
-		"a Delete of the id's role":                {"Delete", otherRole, testRole, otherRole, otherRole, "", "SUCCESS"},
-		"a Delete, with a wrong property":          {"Delete", otherRole, "nonsense", otherRole, otherRole, "", "SUCCESS"},
-		"a Delete, with no property":               {"Delete", otherRole, nil, otherRole, otherRole, "", "SUCCESS"},
-		"a Delete of an id made up":                {"Delete", madeUp, testRole, madeUp, testRole, "", "SUCCESS"},
-		"a Delete of an id made up, and no role":   {"Delete", madeUp, foreign, madeUp, "", "", "SUCCESS"},
-		"a Delete of another account's":            {"Delete", foreign, nil, foreign, "", "", "SUCCESS"},
-		"a Delete of nothing":                      {"Delete", unregistered, testRole, unregistered, "", "", "SUCCESS"},
-		"a Delete of nothing at all":               {"Delete", nil, nil, unregistered, "", "", "SUCCESS"},
-		"a Delete without an id":                   {"Delete", nil, testRole, unregistered, testRole, "", "SUCCESS"},
-		"a Delete of an id of another type":        {"Delete", 5, nil, unregistered, "", "", "SUCCESS"},
-		"a Create that knows no role":              {"Create", nil, "nonsense", unregistered, "", "", "FAILED"},
-		"a Create that knows no role, but an id":   {"Create", "x", nil, unregistered, "", "", "FAILED"},
-		"a Create that is refused":                 {"Create", nil, testRole, testRole, testRole, "403", "FAILED"},
-		"an Update with a wrong role":              {"Update", otherRole, "nonsense", otherRole, "", "", "FAILED"},
-		"an Update that is refused":                {"Update", otherRole, testRole, otherRole, testRole, "403", "FAILED"},
-		"an Update to another role":                {"Update", otherRole, testRole, testRole, testRole, "", "SUCCESS"},
-		"an Update of what was never registered":   {"Update", unregistered, "nonsense", unregistered, "", "", "FAILED"},
-		"an Update of what was registered at last": {"Update", unregistered, testRole, testRole, testRole, "", "SUCCESS"},
+		"a Delete of the id's role": {requestType: "Delete", id: otherRole, role: testRole,
+			want: otherRole, posted: otherRole, answered: "", status: "SUCCESS"},
+		"a Delete, with a wrong property": {requestType: "Delete", id: otherRole, role: "nonsense",
+			want: otherRole, posted: otherRole, answered: "", status: "SUCCESS"},
+		"a Delete, with no property": {requestType: "Delete", id: otherRole, role: nil, want: otherRole,
+			posted: otherRole, answered: "", status: "SUCCESS"},
+		"a Delete of an id made up": {requestType: "Delete", id: madeUp, role: testRole, want: madeUp,
+			posted: testRole, answered: "", status: "SUCCESS"},
+		"a Delete of an id made up, and no role": {requestType: "Delete", id: madeUp, role: foreign, want: madeUp,
+			posted: "", answered: "", status: "SUCCESS"},
+		"a Delete of another account's": {requestType: "Delete", id: foreign, role: nil, want: foreign,
+			posted: "", answered: "", status: "SUCCESS"},
+		"a Delete of nothing": {requestType: "Delete", id: unregistered, role: testRole,
+			want: unregistered, posted: "", answered: "", status: "SUCCESS"},
+		"a Delete of nothing at all": {requestType: "Delete", id: nil, role: nil, want: unregistered,
+			posted: "", answered: "", status: "SUCCESS"},
+		"a Delete without an id": {requestType: "Delete", id: nil, role: testRole,
+			want: unregistered, posted: testRole, answered: "", status: "SUCCESS"},
+		"a Delete of an id of another type": {requestType: "Delete", id: 5, role: nil, want: unregistered,
+			posted: "", answered: "", status: "SUCCESS"},
+		"a Create that knows no role": {requestType: "Create", id: nil, role: "nonsense",
+			want: unregistered, posted: "", answered: "", status: "FAILED"},
+		"a Create that knows no role, but an id": {requestType: "Create", id: "x", role: nil, want: unregistered,
+			posted: "", answered: "", status: "FAILED"},
+		"a Create that is refused": {requestType: "Create", id: nil, role: testRole, want: testRole,
+			posted: testRole, answered: "403", status: "FAILED"},
+		"an Update with a wrong role": {requestType: "Update", id: otherRole, role: "nonsense",
+			want: otherRole, posted: "", answered: "", status: "FAILED"},
+		"an Update that is refused": {requestType: "Update", id: otherRole, role: testRole,
+			want: otherRole, posted: testRole, answered: "403", status: "FAILED"},
+		"an Update to another role": {requestType: "Update", id: otherRole, role: testRole,
+			want: testRole, posted: testRole, answered: "", status: "SUCCESS"},
+		"an Update of what was never registered": {requestType: "Update", id: unregistered, role: "nonsense",
+			want: unregistered, posted: "", answered: "", status: "FAILED"},
+		"an Update of what was registered at last": {requestType: "Update", id: unregistered, role: testRole,
+			want: testRole, posted: testRole, answered: "", status: "SUCCESS"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			play(t, func(s *scene) {
@@ -237,7 +254,7 @@ func TestADismissalWhoseRoleIsNotValidKeepsItsID(t *testing.T) {
 			play(t, func(s *scene) {
 				s.mustInvoke("Update", dismissal, change)
 				s.want("SUCCESS")
-				if got := s.answer().PhysicalResourceId; got != testRole || s.verdict() != "warned" {
+				if got := s.answer().PhysicalResourceId; got != testRole || s.verdict() != "warns" {
 					t.Errorf("answered with the id %s, %s", got, s.verdict())
 				}
 			})
@@ -270,7 +287,7 @@ func TestConfigurationThatIsWrongIsUntold(t *testing.T) {
 				c.change(s)
 				s.mustInvoke("Create")
 				s.want("FAILED", c.says)
-				if s.mustInvoke("Update"); s.verdict() != "warned" {
+				if s.mustInvoke("Update"); s.verdict() != "warns" {
 					t.Errorf("an Update is %s", s.verdict())
 				}
 				if strings.Contains(s.log.String(), "password") {
@@ -292,7 +309,7 @@ func (p panicking) RoundTrip(r *http.Request) (*http.Response, error) {
 }
 
 func TestAPanicIsAnsweredAsUntoldAndLoggedWithItsStack(t *testing.T) {
-	for requestType, want := range map[string]string{"Create": "FAILED", "Update": "warned", "Delete": "warned"} {
+	for requestType, want := range map[string]string{"Create": "fails", "Update": "warns", "Delete": "warns"} {
 		t.Run(requestType, func(t *testing.T) {
 			play(t, func(s *scene) {
 				s.f.transport = panicking{s.f.transport}
@@ -300,7 +317,7 @@ func TestAPanicIsAnsweredAsUntoldAndLoggedWithItsStack(t *testing.T) {
 				if s.verdict() != want || s.answer().PhysicalResourceId != testRole {
 					t.Errorf("answered %+v (%s), want %s", s.answer(), s.verdict(), want)
 				}
-				if want == "FAILED" {
+				if want == "fails" {
 					s.want("FAILED", `panic in the registration function: of "`)
 				}
 				told := s.log.String() + s.answer().Reason

@@ -19,16 +19,15 @@ var panels = []struct {
 	storms []string
 }{
 	{"over two minutes", []string{"over two minutes", "over two minutes, queue told"}},
-	{"over two minutes, with an outage of five", []string{"over two minutes, outage, 600 s", "over two minutes, outage"}},
-	{"all at once", []string{"all at once, 600 s", "all at once", "all at once, queue told"}},
-	{"over an hour, with an outage of five minutes", []string{"over an hour, outage, 600 s", "over an hour, outage"}},
+	{"over two minutes, with an outage of five", []string{"over two minutes, outage"}},
+	{"all at once", []string{"all at once", "all at once, queue told"}},
+	{"over an hour, with an outage of five minutes", []string{"over an hour, outage"}},
 }
 
 const width, height = 320, 130 // of a panel's plot
 
 type panel struct {
 	Title, Ideal string
-	Fail         string // how many do, of the template's function
 	X, Y         int
 	Lines        []line
 	Ticks        []tick
@@ -59,13 +58,11 @@ func draw(file string, outcomes []outcome) error {
 			}
 			span = max(span, o.Step*float64(len(o.Curve)-1))
 		}
-		d := panel{Title: p.title, X: 50 + i%2*410, Y: 36 + i/2*200, Ideal: path(first.IdealCurve, first, span)}
+		d := panel{Title: p.title, X: 50 + i%2*410, Y: 36 + i/2*200}
+		d.Ideal = path(first.IdealCurve, first, span)
 		for _, name := range p.storms {
 			o := byName[name]
 			d.Lines = append(d.Lines, line{class(name), path(o.Curve, o, span)})
-			if o.Failed > 0 && class(name) == "plain" {
-				d.Fail = fmt.Sprintf("%d fail", o.Failed)
-			}
 		}
 		each := 1.0 // minutes
 		switch {
@@ -89,13 +86,10 @@ func draw(file string, outcomes []outcome) error {
 	return nil
 }
 
-// class is the line's style: what differs from the template's function and an endpoint that says nothing.
+// class is the line's style: what differs from an endpoint that does not say how long its queue is.
 func class(storm string) string {
-	switch {
-	case strings.HasSuffix(storm, ", queue told"):
+	if strings.HasSuffix(storm, ", queue told") {
 		return "told"
-	case strings.HasSuffix(storm, ", 600 s"):
-		return "longer"
 	}
 	return "plain"
 }
@@ -108,7 +102,8 @@ func path(curve []int, o outcome, span float64) string {
 		if i == 0 {
 			command = "M"
 		}
-		fmt.Fprintf(&b, "%s%.0f %.0f", command, float64(i)*o.Step/span*width, height-float64(n)/float64(o.Accounts)*height)
+		x, y := float64(i)*o.Step/span*width, height-float64(n)/float64(o.Accounts)*height
+		fmt.Fprintf(&b, "%s%.0f %.0f", command, x, y)
 		if n == curve[len(curve)-1] {
 			break
 		}

@@ -14,8 +14,10 @@ import (
 func all() (outcomes []outcome) {
 	for _, p := range panels {
 		for _, name := range p.storms {
-			outcomes = append(outcomes, outcome{Storm: name, Accounts: 4, Registered: 3, Failed: 1, Step: 100,
-				Curve: []int{0, 1, 3, 3}, IdealCurve: []int{0, 2, 4, 4}})
+			outcomes = append(outcomes, outcome{
+				Storm: name, Accounts: 4, Registered: 3, Failed: 1, Step: 100,
+				Curve: []int{0, 1, 3, 3}, IdealCurve: []int{0, 2, 4, 4},
+			})
 		}
 	}
 	return outcomes
@@ -45,9 +47,6 @@ func TestThePictureShowsEveryStorm(t *testing.T) {
 	if got := strings.Count(string(picture), `d="M0 130L107 65L213 0"`); got != len(panels) {
 		t.Errorf("the picture has %d ideals, want %d", got, len(panels))
 	}
-	if got := strings.Count(string(picture), "1 fail"); got != len(panels) {
-		t.Errorf("the picture says %d times that accounts failed, want %d", got, len(panels))
-	}
 }
 
 func TestAPictureOfAStormThatIsNotThere(t *testing.T) {
@@ -60,8 +59,8 @@ func TestAPictureOfAStormThatIsNotThere(t *testing.T) {
 
 func TestTheTableHasALineForEachStorm(t *testing.T) {
 	t.Parallel()
-	table := markdown(all())
-	if got := strings.Count(table, "\n"); got != 2+len(all()) {
-		t.Errorf("the table has %d lines, want %d:\n%s", got, 2+len(all()), table)
+	_, table, found := strings.Cut(markdown(all()), "\n| --- |")
+	if got := strings.Count(table, "\n| "); !found || got != len(all()) {
+		t.Errorf("the table has %d lines, want %d:\n%s", got, len(all()), table)
 	}
 }

@@ -3,6 +3,7 @@ package main
 import (
 	"bufio"
 	"context"
+	_ "embed"
 	"encoding/json"
 	"fmt"
 	"os"
@@ -16,10 +17,8 @@ import (
 type outcome struct {
 	Storm                          string
 	Accounts, Registered, Failed   int
-	Outside                        int
 	Requests, Seconds, LongestWait float64
 	Ideal                          float64
-	IdealFailed                    int
 	Step                           float64
 	Curve, IdealCurve              []int
 }
@@ -39,7 +38,8 @@ func measure(ctx context.Context, root string, each func(outcome)) ([]outcome, e
 	if out, err := build.CombinedOutput(); err != nil {
 		return nil, fmt.Errorf("build the function's tests: %w\n%s", err, out)
 	}
-	test := exec.CommandContext(ctx, binary, "-test.run=^TestStorm$", "-storm.full") // #nosec G204 -- what was just built
+	// #nosec G204 -- what was just built
+	test := exec.CommandContext(ctx, binary, "-test.run=^TestStorm$", "-storm.full")
 	test.Dir = filepath.Join(root, "lambda")
 	out, err := test.StdoutPipe()
 	if err != nil {
@@ -69,25 +69,18 @@ func measure(ctx context.Context, root string, each func(outcome)) ([]outcome, e
 	return outcomes, nil
 }
 
-// failed says how many failed and, where it is not the same, how many would
-// have to.
-func (o outcome) failed() string {
-	if o.Failed == 0 {
-		return "0"
-	}
-	return fmt.Sprintf("%d (%d)", o.Failed, o.IdealFailed)
-}
-
 func seconds(s float64) string { return fmt.Sprintf("%.0f s", s) }
 
-// markdown is the README's table.
+//go:embed storm.md.tmpl
+var page string
+
+// markdown is the page that stands beside the picture.
 func markdown(outcomes []outcome) string {
 	var b strings.Builder
-	b.WriteString("| 10,000 accounts arrive | registered | failed (at best) | requests each | done after | ideal | longest wait |\n")
-	b.WriteString("| --- | ---: | ---: | ---: | ---: | ---: | ---: |\n")
+	b.WriteString(page)
 	for _, o := range outcomes {
-		fmt.Fprintf(&b, "| %s | %d | %s | %.2f | %s | %s | %s |\n",
-			o.Storm, o.Registered, o.failed(), o.Requests, seconds(o.Seconds), seconds(o.Ideal), seconds(o.LongestWait))
+		fmt.Fprintf(&b, "| %s | %d | %d | %.2f | %s | %s | %s |\n", o.Storm, o.Registered, o.Failed, o.Requests,
+			seconds(o.Seconds), seconds(o.Ideal), seconds(o.LongestWait))
 	}
 	return b.String()
 }
