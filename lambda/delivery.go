@@ -31,9 +31,7 @@ var registrationEndpoint = recipient{
 	method:      http.MethodPost,
 	tryLimit:    10 * time.Second,
 	longestWait: 20 * time.Second,
-	passing: func(status int) bool {
-		return slices.Contains([]int{408, 425, 429, 500, 502, 503, 504}, status)
-	},
+	passing:     func(status int) bool { return slices.Contains([]int{408, 425, 429, 500, 502, 503, 504}, status) },
 }
 
 var cloudFormation = recipient{
@@ -41,9 +39,7 @@ var cloudFormation = recipient{
 	method:      http.MethodPut,
 	tryLimit:    3 * time.Second,
 	longestWait: 2 * time.Second,
-	passing: func(status int) bool {
-		return status == 408 || status == 429 || status/100 == 5
-	},
+	passing:     func(status int) bool { return status == 408 || status == 429 || status/100 == 5 },
 }
 
 // longestNotYet is how long a role may take until it can be assumed. Then something else keeps the endpoint out, such
@@ -66,11 +62,8 @@ func (f *function) deliver(ctx context.Context, log logger, to recipient, u *url
 		}
 		h.Set("User-Agent", "doit-aws-ro-access/"+strings.TrimSpace(version))
 		got := f.try(ctx, log, to, &http.Request{
-			Method:        to.method,
-			URL:           u,
-			Header:        h,
-			Body:          io.NopCloser(bytes.NewReader(body)),
-			ContentLength: int64(len(body)),
+			Method: to.method, URL: u, Header: h,
+			Body: io.NopCloser(bytes.NewReader(body)), ContentLength: int64(len(body)),
 		})
 		if got.err == nil {
 			return 0, nil
@@ -90,11 +83,10 @@ func (f *function) deliver(ctx context.Context, log logger, to recipient, u *url
 			early = time.Now()
 		}
 		wait := got.retryAfter + waits.next(got.status, time.Until(end)-got.retryAfter)
-		next := time.Now().Add(wait)
-		if next.After(end) {
+		switch next := time.Now().Add(wait); {
+		case next.After(end):
 			return 0, fmt.Errorf("%w (try %d, the last)", failure, attempt)
-		}
-		if got.status == http.StatusTooEarly && next.After(early.Add(longestNotYet)) {
+		case got.status == http.StatusTooEarly && next.After(early.Add(longestNotYet)):
 			return got.status, failure
 		}
 		time.Sleep(wait)
@@ -146,15 +138,11 @@ func (f *function) try(ctx context.Context, log logger, to recipient, req *http.
 	if status/100 == 2 || gone && to.goneIsDone {
 		return reply{status: status}
 	}
-	text := fmt.Sprintf("answered %d %s", status, http.StatusText(status))
+	text := strings.TrimSpace(fmt.Sprintf("answered %d %s", status, http.StatusText(status)))
 	if detail := log.withheld.tellable(detailOf(resp), longestReason); detail != "" {
 		text += ": " + detail
 	}
-	return reply{
-		status:     status,
-		retryAfter: retryAfter(resp.Header.Get("Retry-After")),
-		err:        errors.New(strings.TrimRight(text, " ")),
-	}
+	return reply{status: status, retryAfter: retryAfter(resp.Header.Get("Retry-After")), err: errors.New(text)}
 }
 
 // detailOf is what a problem document says to people. What cannot be read has none.

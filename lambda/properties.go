@@ -50,11 +50,9 @@ func parseStackID(id string) (stack, error) {
 func isRegion(name string) bool {
 	words := strings.Split(name, "-")
 	last := len(words) - 1
-	if len(name) > 32 || last < 2 || !consists(1, 32, digits)(words[last]) {
-		return false
-	}
-	isNoWord := func(word string) bool { return !consists(1, 32, lower)(word) }
-	return len(words[0]) > 1 && !slices.ContainsFunc(words[:last], isNoWord)
+	sized := len(name) <= 32 && last >= 2 && len(words[0]) > 1
+	worded := !slices.Contains(words, "") && consists(1, 30, lower)(strings.Join(words[:last], ""))
+	return sized && worded && consists(1, 30, digits)(words[last])
 }
 
 // hasRole tells whether arn is an IAM role of the stack's account. It becomes the physical resource ID, which may have
@@ -65,7 +63,8 @@ func (s stack) hasRole(arn string) bool {
 	path := strings.TrimSuffix(resource, name)
 	isPath := path != "/" && !strings.ContainsFunc(path, func(r rune) bool { return r <= ' ' || r > '~' })
 	isName := consists(1, 64, letters+digits+"_+=,.@-")(name)
-	return s.account != "" && isRole && isPath && isName && len(arn) <= 1024
+	inAccount := s.account != "" && isRole && len(arn) <= 1024
+	return inAccount && isPath && isName
 }
 
 // property is one of ResourceProperties, and the member of the registration that takes its value.

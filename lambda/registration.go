@@ -115,8 +115,7 @@ func prove(ctx context.Context, s stack, audience, digest string) (string, error
 // https://docs.aws.amazon.com/lambda/latest/dg/configuration-envvars.html
 func ownCredentials() aws.Credentials {
 	return aws.Credentials{
-		AccessKeyID:     os.Getenv("AWS_ACCESS_KEY_ID"),
-		SecretAccessKey: os.Getenv("AWS_SECRET_ACCESS_KEY"),
-		SessionToken:    os.Getenv("AWS_SESSION_TOKEN"),
+		AccessKeyID: os.Getenv("AWS_ACCESS_KEY_ID"), SecretAccessKey: os.Getenv("AWS_SECRET_ACCESS_KEY"),
+		SessionToken: os.Getenv("AWS_SESSION_TOKEN"),
 	}
 }
