@@ -5,13 +5,15 @@ export GOTOOLCHAIN := go$(shell sed -n 's/^go //p' go.mod)
 export GOFLAGS := -trimpath $(GOFLAGS)
 export CGO_ENABLED := 0
 export GOGC := 400
-# $(call run,NAME) compiles scripts/NAME where its source has changed, and runs it. An interrupted Go command leaves its
-# temporary folder behind, so it gets one that is removed.
+# $(call run,NAME) compiles scripts/NAME where its source has changed, and runs it. The first time it names what it compiles.
+# An interrupted Go command leaves its temporary folder behind, so it gets one that is removed.
 define run
 @[ -x scripts/.bin/$1 ] || echo "compiling $1 and what it needs: once, a few seconds to a minute and a half" >&2
-@tmp=$$(mktemp -d) && trap 'rm -rf "$$tmp"' EXIT INT TERM && GOTMPDIR="$$tmp" go build -C scripts -o .bin/$1 ./$1
+@tmp=$$(mktemp -d) && trap 'rm -rf "$$tmp"' EXIT INT TERM && \
+  GOTMPDIR="$$tmp" go build -C scripts $(if $(wildcard scripts/.bin/$1),,-v) -o .bin/$1 ./$1
 @scripts/.bin/$1
 endef
+
 # What is given on the command line goes on in the environment, as it was written: no shell reads it, whatever is in it.
 # The programs read it by scripts/internal/given.
 GIVEN := ONLY REGION TICKET EXPIRES EXTERNAL_ID STACK ORGANIZATION ACCOUNT FORMAT PAGE NOTICES CHECK TEMPLATE LINK POLICY DRY_RUN REGIONS UNTAGGED
