@@ -19,6 +19,7 @@ import (
 	"syscall"
 	"text/tabwriter"
 
+	"github.com/doitintl/aws-ro-access/scripts/internal/child"
 	"github.com/doitintl/aws-ro-access/scripts/internal/repo"
 )
 
@@ -51,11 +52,18 @@ func run(ctx context.Context) error {
 	}
 	defer func() { _ = os.RemoveAll(dir) }() // a leftover does no harm
 
-	peers, err := build(ctx, root, dir)
+	var peers []*peer
+	err = child.Patiently(os.Stderr, "compiling the function and its peers: once, half a minute", func() (err error) {
+		peers, err = build(ctx, root, dir)
+		return err
+	})
 	if err != nil {
 		return err
 	}
-	if err := measure(ctx, peers, dir, *runs); err != nil {
+	err = child.Patiently(os.Stderr, fmt.Sprintf("measuring each peer %d times", *runs), func() error {
+		return measure(ctx, peers, dir, *runs)
+	})
+	if err != nil {
 		return err
 	}
 	setting, err := newSetting(peers, *runs)

@@ -9,7 +9,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"os/exec"
 	"os/signal"
 	"path/filepath"
 	"syscall"
@@ -18,6 +17,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/iam"
 
+	"github.com/doitintl/aws-ro-access/scripts/internal/child"
 	"github.com/doitintl/aws-ro-access/scripts/internal/localcloud"
 	"github.com/doitintl/aws-ro-access/scripts/internal/registrations"
 	"github.com/doitintl/aws-ro-access/scripts/internal/repo"
@@ -86,7 +86,7 @@ func run(ctx context.Context) (err error) {
 	ctx, cancel := context.WithTimeout(ctx, 2*time.Minute) // it takes ten seconds
 	defer cancel()
 	here := filepath.Join(root, "scripts", "schemathesis")
-	st := exec.CommandContext(ctx, python, "-m", "schemathesis.cli", // #nosec G204 -- the pinned tool
+	st := child.Command(ctx, python, "-m", "schemathesis.cli",
 		"--config-file", filepath.Join(here, "schemathesis.toml"), "run",
 		"--url", endpoint.URL, "--tls-verify", certificate.File, "--phases", "examples,coverage,fuzzing",
 		filepath.Join(root, "template", "registration.openapi.yaml"))

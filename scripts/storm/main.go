@@ -18,7 +18,10 @@ import (
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	if err := run(ctx); err != nil {
+	if err := run(ctx); ctx.Err() != nil {
+		fmt.Fprintln(os.Stderr, "storm:", context.Cause(ctx))
+		os.Exit(1)
+	} else if err != nil {
 		fmt.Fprintln(os.Stderr, "storm:", err)
 		os.Exit(1)
 	}

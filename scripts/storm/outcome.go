@@ -7,9 +7,10 @@ import (
 	"encoding/json"
 	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
+
+	"github.com/doitintl/aws-ro-access/scripts/internal/child"
 )
 
 // outcome is a line of what TestStorm prints, whose type of the same name says
@@ -33,13 +34,13 @@ func measure(ctx context.Context, root string, each func(outcome)) ([]outcome, e
 	defer func() { _ = os.RemoveAll(dir) }() // a leftover does no harm
 	// Built and run in two steps, since go test holds a test's output back until its end.
 	binary := filepath.Join(dir, "lambda.test")
-	build := exec.CommandContext(ctx, "go", "test", "-c", "-o", binary, "./lambda") // #nosec G204 -- a folder of ours
+	build := child.Command(ctx, "go", "test", "-c", "-o", binary, "./lambda")
 	build.Dir = root
+	build.Env = append(os.Environ(), "GOTMPDIR="+dir) // an interrupted Go command leaves its folder
 	if out, err := build.CombinedOutput(); err != nil {
 		return nil, fmt.Errorf("build the function's tests: %w\n%s", err, out)
 	}
-	// #nosec G204 -- what was just built
-	test := exec.CommandContext(ctx, binary, "-test.run=^TestStorm$", "-storm.full")
+	test := child.Command(ctx, binary, "-test.run=^TestStorm$", "-storm.full")
 	test.Dir = filepath.Join(root, "lambda")
 	out, err := test.StdoutPipe()
 	if err != nil {

@@ -60,10 +60,10 @@ func Start(ctx context.Context, options Options) (*Cloud, error) {
 	if err != nil {
 		return nil, err
 	}
-	return start(ctx, python, options.Roots)
+	return start(ctx, python, options)
 }
 
-func start(ctx context.Context, python, roots string) (_ *Cloud, err error) {
+func start(ctx context.Context, python string, options Options) (_ *Cloud, err error) {
 	socket, address, err := loopback.Hold()
 	if err != nil {
 		return nil, fmt.Errorf("find a port for the local cloud: %w", err)
@@ -81,7 +81,7 @@ func start(ctx context.Context, python, roots string) (_ *Cloud, err error) {
 
 	emulator := exec.Command(python, "-c", run) // #nosec G204 -- a program of our own
 	emulator.Dir = dir
-	emulator.Env = environment(dir, address, roots)
+	emulator.Env = environment(dir, address, options.Roots)
 	emulator.ExtraFiles = []*os.File{socket} // 3, on which run.py has it listen
 	emulator.Stdout, emulator.Stderr = log, log
 	emulator.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
@@ -105,7 +105,7 @@ func start(ctx context.Context, python, roots string) (_ *Cloud, err error) {
 		close(cloud.exited)
 	}()
 	cloud.stop = sync.OnceFunc(cloud.end)
-	cloud.built = sync.OnceValues(cloud.buildEndpoint)
+	cloud.built = sync.OnceValues(func() (string, error) { return cloud.buildEndpoint(ctx, options.Progress) })
 	context.AfterFunc(ctx, cloud.stop)
 	if err := cloud.ready(ctx); err != nil {
 		err = fmt.Errorf("start MiniStack: %w: %s", err, venv.LastLine([]byte(cloud.Log())))

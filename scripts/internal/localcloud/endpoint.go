@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -14,6 +15,7 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 
+	"github.com/doitintl/aws-ro-access/scripts/internal/child"
 	"github.com/doitintl/aws-ro-access/scripts/internal/registrations"
 	"github.com/doitintl/aws-ro-access/scripts/internal/repo"
 	"github.com/doitintl/aws-ro-access/scripts/internal/venv"
@@ -33,16 +35,22 @@ type Endpoint struct {
 type Registration = registrations.Registration
 
 // buildEndpoint builds the reference endpoint into the cloud's folder.
-func (c *Cloud) buildEndpoint() (program string, err error) {
+func (c *Cloud) buildEndpoint(ctx context.Context, progress io.Writer) (program string, err error) {
 	root, err := repo.Root()
 	if err != nil {
 		return "", err
 	}
 	repo.Watch(root, "scripts/endpoint", "scripts/internal")
 	program = filepath.Join(c.dir, "endpoint")
-	build := exec.Command("go", "build", "-o", program, "./endpoint") // #nosec G204 -- a program of this checkout
+	build := child.Command(ctx, "go", "build", "-o", program, "./endpoint")
 	build.Dir = filepath.Join(root, "scripts")
-	if output, err := build.CombinedOutput(); err != nil {
+	build.Env = append(os.Environ(), "GOTMPDIR="+c.dir) // an interrupted Go command leaves its folder
+	var output []byte
+	err = child.Patiently(progress, "compiling the reference endpoint: once, a minute", func() (err error) {
+		output, err = build.CombinedOutput()
+		return err
+	})
+	if err != nil {
 		return "", fmt.Errorf("build the reference endpoint: %w: %s", err, venv.LastLine(output))
 	}
 	return program, nil

@@ -1,0 +1,72 @@
+package child_test
+
+import (
+	"context"
+	"errors"
+	"io"
+	"os"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/doitintl/aws-ro-access/scripts/internal/child"
+)
+
+// A command ends with all that it started, and only because its context ended.
+func TestACommandEndsWithWhatItStarted(t *testing.T) {
+	t.Parallel()
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	cmd := child.Command(ctx, "sh", "-c", "echo up; sleep 600; echo down")
+	out, in, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	cmd.Stdout = in
+	if err := errors.Join(cmd.Start(), in.Close()); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := io.ReadFull(out, make([]byte, len("up\n"))); err != nil {
+		t.Fatal(err)
+	}
+	cancel()
+	if err := cmd.Wait(); err == nil {
+		t.Error("ended well")
+	}
+	if err := out.SetReadDeadline(time.Now().Add(10 * time.Second)); err != nil {
+		t.Fatal(err)
+	}
+	if rest, err := io.ReadAll(out); err != nil || len(rest) > 0 { // at its end, nobody has the other end any more
+		t.Errorf("went on to say %q (%v)", rest, err)
+	}
+}
+
+func TestWhatTakesLongIsSaid(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		name  string
+		takes time.Duration
+		said  string
+	}{
+		{"nothing of what is quick", 2 * time.Second, ""},
+		{"once", 10 * time.Second, "compiling; 3 s so far\n"},
+		{"again and again", 50 * time.Second, "compiling; 3 s so far\ncompiling; 23 s so far\ncompiling; 43 s so far\n"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				var out strings.Builder
+				failed := errors.New("failed")
+				err := child.Patiently(&out, "compiling", func() error { time.Sleep(c.takes); return failed })
+				synctest.Wait()
+				if !errors.Is(err, failed) {
+					t.Errorf("returned %v", err)
+				}
+				if out.String() != c.said {
+					t.Errorf("said %q, want %q", out.String(), c.said)
+				}
+			})
+		})
+	}
+}
