@@ -27,7 +27,9 @@ func (p properties) text(name string) (text string) {
 func (p properties) written(name string) string { return cmp.Or(p.text(name), string(p[name])) }
 
 // absent tells whether there is no such member, or one that says as little.
-func (p properties) absent(name string) bool { return slices.Contains([]string{"", "null", `""`}, string(p[name])) }
+func (p properties) absent(name string) bool {
+	return slices.Contains([]string{"", "null", `""`}, string(p[name]))
+}
 
 // event is a CloudFormation custom resource request.
 // https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/crpg-ref-requests.html

@@ -116,26 +116,20 @@ func physicalResourceID(ev event, role string, failed bool) string {
 	return given
 }
 
-// deadlines are when the work stops, and when the answer gives up, both before the end.
+// deadlines are when the work stops, and when the answer gives up. Both come before the end: when nobody waits any more,
+// when Lambda ends the process, or as soon as the event's kind would rather have an answer.
 func deadlines(ctx context.Context, ev event) (work, answer time.Time) {
 	now := time.Now()
-	end := endOf(ev, now)
-	if lambdas, limited := ctx.Deadline(); limited && lambdas.Before(end) {
-		end = lambdas
+	left := ev.waitsUntil().Sub(now)
+	switch survives := rules[ev.kind()]; {
+	case survives.late, left <= 0:
+		left = 30 * time.Second
+	case survives.untold:
+		left = min(left, 180*time.Second)
 	}
-	reserve := min(10*time.Second, end.Sub(now)/3) // for the answer
-	farewell := min(500*time.Millisecond, reserve/2)
-	return end.Add(-reserve), end.Add(-farewell)
-}
-
-// endOf is when nobody waits any more, or as soon as the event's kind would rather have an end.
-func endOf(ev event, now time.Time) time.Time {
-	rule, until := rules[ev.kind()], ev.waitsUntil()
-	if rule.late || !now.Before(until) {
-		return now.Add(30 * time.Second)
+	if lambdas, limited := ctx.Deadline(); limited {
+		left = min(left, lambdas.Sub(now))
 	}
-	if soon := now.Add(180 * time.Second); rule.untold && soon.Before(until) {
-		return soon
-	}
-	return until
+	end, reserve := now.Add(left), min(10*time.Second, left/3) // for the answer
+	return end.Add(-reserve), end.Add(-min(500*time.Millisecond, reserve/2))
 }
