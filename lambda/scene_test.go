@@ -183,6 +183,11 @@ func (s *scene) event(requestType string, changes ...change) map[string]any {
 		"RoleArn": testRole, "ExternalId": testExternalID, "TicketId": "12345", "Access": "approved",
 		"AccessExpires": "2030-01-01T00:00:00Z", "TemplateVersion": "1.0.0", "ServiceTimeout": "630",
 	}
+	for _, p := range values().properties() { // whatever else there is
+		if _, there := given[p.Property]; !there {
+			given[p.Property] = p.Good[0]
+		}
+	}
 	old := map[string]any{}
 	ev := map[string]any{
 		"RequestType": requestType, "RequestId": "r", "StackId": testStack, "LogicalResourceId": "Registration",
