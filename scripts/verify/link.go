@@ -51,19 +51,15 @@ func readConsoleLink(address string) (launch.Launch, error) {
 	if err != nil || parsed.Scheme != "https" || parsed.User != nil {
 		return launch.Launch{}, errors.New("it is no https address")
 	}
-	console := regexp.MustCompile(
-		`\A([a-z]+(?:-[a-z]+)+-[0-9])\.console\.` +
-			`(?:aws\.amazon\.com|amazonaws-us-gov\.com|amazonaws\.cn|amazonaws-eusc\.eu)\z`,
-	)
-	region := console.FindStringSubmatch(parsed.Host)
-	if region == nil {
+	region, ok := launch.RegionOfConsole(parsed.Host)
+	if !ok {
 		return launch.Launch{}, fmt.Errorf(
 			"it leads to %s, which is neither AWS's console nor the bucket of DoiT's page "+
 				"(give the address that a short link leads to)",
 			parsed.Host,
 		)
 	}
-	l := launch.Launch{Region: region[1]}
+	l := launch.Launch{Region: region}
 	route, query, _ := strings.Cut(fragment, "?")
 	if route != "/stacks/create/review" {
 		return launch.Launch{}, fmt.Errorf("it opens %q in AWS's console, not the form for a new stack", route)

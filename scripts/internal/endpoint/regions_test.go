@@ -2,6 +2,7 @@ package endpoint
 
 import (
 	"maps"
+	"slices"
 	"testing"
 
 	"github.com/doitintl/aws-ro-access/scripts/internal/regions"
@@ -19,7 +20,7 @@ func TestTheRegionsAreAWSsOwn(t *testing.T) {
 		t.Fatal(err)
 	}
 	maps.DeleteFunc(theirs, func(_, partition string) bool { // such as the isolated ones, in which the function does not run
-		return partition != "aws" && partition != "aws-us-gov" && partition != "aws-cn" && partition != "aws-eusc"
+		return !slices.Contains(partitionNames(), partition)
 	})
 	if !maps.Equal(map[string]string(theirs), partitionOf) {
 		t.Errorf("the endpoint knows %v, AWS has %v", partitionOf, theirs)

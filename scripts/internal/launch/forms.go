@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
+	"regexp"
 	"strings"
 	"time"
 
@@ -16,6 +17,18 @@ var consoles = map[string]string{
 	"aws-us-gov": "console.amazonaws-us-gov.com",
 	"aws-cn":     "console.amazonaws.cn",
 	"aws-eusc":   "console.amazonaws-eusc.eu",
+}
+
+var regionForm = regexp.MustCompile(`\A[a-z]+(-[a-z]+)+-[0-9]\z`)
+
+// RegionOfConsole is the region whose console has this host.
+func RegionOfConsole(host string) (region string, ok bool) {
+	for _, console := range consoles {
+		if region, ok := strings.CutSuffix(host, "."+console); ok && regionForm.MatchString(region) {
+			return region, true
+		}
+	}
+	return "", false
 }
 
 // Console is the quick-create link, which opens AWS's form filled in.
