@@ -356,6 +356,9 @@ func TestEveryPartitionHasItsSTS(t *testing.T) {
 					setEvent("StackId", "arn:"+p.Name+":cloudformation:"+p.Region+":999988887777:stack/x/y"),
 					set("RoleArn", "arn:"+p.Name+":iam::999988887777:role/x"))
 				s.want("SUCCESS")
+				if len(s.posts()) == 0 {
+					return // and the line above says so
+				}
 				proof := s.posts()[0].header.Get("X-DoiT-Caller-Identity")
 				if !strings.HasPrefix(proof, "https://"+p.STS+"/?Action=GetCallerIdentity&") {
 					t.Errorf("posted with %s", proof)
