@@ -7,10 +7,9 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 )
 
-// TestWhoMayAssumeTheRole tries the door as CloudFormation resolved it. The
-// first case of each stack is the one that gets in: without it the others
-// would prove nothing.
-func TestWhoMayAssumeTheRole(t *testing.T) {
+// The door as CloudFormation resolved it. The first case of each stack is the
+// one that gets in: without it the others would prove nothing.
+func TestNobodyComesInButRolesOfDoiTsAccount(t *testing.T) {
 	t.Parallel()
 	const given = "an/external.ID=of,the@customer+16"
 	type knock struct {

@@ -1,18 +1,110 @@
 package stack
 
 import (
+	"fmt"
 	"reflect"
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/iam"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 )
 
 // lists is a call that SecurityAudit grants.
 func (c *customer) lists(as aws.Config) error {
 	return second(s3.NewFromConfig(as).ListBuckets(c.Context(), &s3.ListBucketsInput{}))
+}
+
+// "Dismissed, expired or deleted": the open session reads no more, and no new
+// one comes in. (Here at once, in AWS as soon as IAM has told everybody.)
+func TestNobodyIsInOnceTheAccessHasEnded(t *testing.T) {
+	t.Parallel()
+	for name, end := range map[string]struct {
+		with parameters
+		come string
+		by   func(*stack) string
+	}{
+		"dismissed": {come: "UPDATE_COMPLETE", by: func(s *stack) string {
+			return s.update(parameters{"Access": "dismissed"})
+		}},
+		"expired by an update": {come: "UPDATE_COMPLETE", by: func(s *stack) string {
+			return s.update(parameters{"AccessExpires": "2020-01-01T00:00:00Z"})
+		}},
+		"brought forward": {
+			with: parameters{"AccessExpires": "2099-12-31T00:00:00Z"}, come: "UPDATE_COMPLETE",
+			by: func(s *stack) string { return s.update(parameters{"AccessExpires": "2020-01-01T00:00:00Z"}) },
+		},
+		"expired by itself": {come: "UPDATE_COMPLETE", by: func(s *stack) string {
+			soon := time.Now().Add(3 * time.Second).UTC().Truncate(time.Second)
+			status := s.update(parameters{"AccessExpires": soon.Format(time.RFC3339)})
+			time.Sleep(time.Until(soon.Add(time.Second)))
+			return status
+		}},
+		"deleted": {come: "DELETE_COMPLETE", by: (*stack).delete},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := newCustomer(t).launch(parameters{"TicketId": openTicket, "AccessExpires": end.with["AccessExpires"]})
+			s.wantIn()
+			session, outputs := s.enter(), s.outputs
+			s.want(end.by(s), end.come)
+			s.outputs = outputs // where the role was
+			s.wantEnded(session)
+		})
+	}
+}
+
+// Eight of each: IAM keeps five versions of a policy, so that none may make one.
+func TestDismissedAndApprovedEightTimes(t *testing.T) {
+	t.Parallel()
+	s := newCustomer(t).launch(parameters{"TicketId": openTicket})
+	for range 8 {
+		session := s.enter()
+		s.want(s.update(parameters{"Access": "dismissed"}), "UPDATE_COMPLETE")
+		s.wantEnded(session)
+		s.want(s.update(parameters{"Access": "approved"}), "UPDATE_COMPLETE")
+		s.wantIn()
+	}
+	s.wantOneVersionOfEachPolicy()
+}
+
+func TestAnEndMovedSixTimes(t *testing.T) {
+	t.Parallel()
+	s := newCustomer(t).launch(parameters{"TicketId": openTicket, "AccessExpires": "2098-01-01T00:00:00Z"})
+	for day := 2; day <= 7; day++ {
+		s.want(s.update(parameters{"AccessExpires": fmt.Sprintf("2098-01-%02dT00:00:00Z", day)}), "UPDATE_COMPLETE")
+		s.wantIn()
+	}
+	s.wantAttached(s.roleName(), "SupportLimits", "ResourcePolicyLimits", securityAudit, "AccessExpired")
+	s.wantOneVersionOfEachPolicy()
+	// A changed description is a new policy, in AWS as here: the emulator changes the old one otherwise.
+	described, err := iam.NewFromConfig(s.config).GetPolicy(t.Context(), &iam.GetPolicyInput{
+		PolicyArn: aws.String(s.made()["AccessExpired"]),
+	})
+	s.must(err)
+	if want := "Ends DoiT's access at 2098-01-07T00:00:00Z."; aws.ToString(described.Policy.Description) != want {
+		t.Errorf("AccessExpired says %q, want %q", aws.ToString(described.Policy.Description), want)
+	}
+}
+
+// wantOneVersionOfEachPolicy fails if a policy of the stack's has collected versions.
+func (s *stack) wantOneVersionOfEachPolicy() {
+	s.Helper()
+	for id, arn := range s.made() {
+		if !strings.Contains(arn, ":policy/") {
+			continue
+		}
+		got, err := iam.NewFromConfig(s.config).ListPolicyVersions(s.Context(), &iam.ListPolicyVersionsInput{
+			PolicyArn: &arn,
+		})
+		s.must(err)
+		if len(got.Versions) != 1 {
+			s.Errorf("%s has %d versions, want 1", id, len(got.Versions))
+		}
+	}
 }
 
 // wantIn fails unless DoiT's engineer gets in and can read.
@@ -43,15 +135,15 @@ func TestDismissedAndApprovedAgain(t *testing.T) {
 	s := newCustomer(t).launch(parameters{"TicketId": openTicket})
 	session := s.enter()
 	s.wantIn()
-	open := s.openEverything()
-	if err := open.list(t.Context(), session); err != nil {
+	bucket := s.openBucket("*")
+	if err := bucket.settings(t.Context(), session); err != nil {
 		t.Errorf("list a bucket: %v, want to, or the refusal below would prove nothing", err)
 	}
 
 	s.want(s.update(parameters{"Access": "dismissed"}), "UPDATE_COMPLETE")
 	s.wantEnded(session)
 	// Its own policy opens the bucket to every role of the account, so it takes the denial of everything.
-	s.wantRefused("the open session lists a bucket", open.list(t.Context(), session))
+	s.wantRefused("the open session lists a bucket", bucket.settings(t.Context(), session))
 	s.wantRegistration("suspended", openTicket)
 	s.wantAttached(s.roleName(), "SupportLimits", "ResourcePolicyLimits", "AccessDismissed")
 	if trust := s.trust(s.roleName()).Statement; len(trust) != 2 || !reflect.DeepEqual(trust[1], statement{

@@ -15,32 +15,16 @@ import (
 	iamtypes "github.com/aws/aws-sdk-go-v2/service/iam/types"
 	"github.com/aws/aws-sdk-go-v2/service/lambda"
 	lambdatypes "github.com/aws/aws-sdk-go-v2/service/lambda/types"
+
+	"github.com/doitintl/aws-ro-access/scripts/internal/policies"
 )
 
-// policy is a policy document as IAM has it.
-type policy struct {
-	Statement []statement
-}
-
-type statement struct {
-	Sid, Effect string
-	Action      list
-	NotAction   list
-	Resource    list
-	Principal   any
-	Condition   map[string]map[string]any
-}
-
-// list is one text or several: policies may be written either way.
-type list []string
-
-func (l *list) UnmarshalJSON(text []byte) error {
-	if len(text) > 0 && text[0] == '"' {
-		*l = list{""}
-		return json.Unmarshal(text, &(*l)[0])
-	}
-	return json.Unmarshal(text, (*[]string)(l))
-}
+// A policy as IAM has it.
+type (
+	policy    = policies.Document
+	statement = policies.Statement
+	list      = policies.List
+)
 
 func (c *customer) parse(document *string) (p policy) {
 	c.Helper()

@@ -31,15 +31,6 @@ type resource struct {
 	Properties          map[string]yaml.Node `yaml:"Properties"`
 }
 
-// UnmarshalYAML takes one text or several, as CloudFormation does.
-func (l *list) UnmarshalYAML(node *yaml.Node) error {
-	if node.Kind == yaml.ScalarNode {
-		*l = list{node.Value}
-		return nil
-	}
-	return node.Decode((*[]string)(l))
-}
-
 func readWritten(t *testing.T) (w written) {
 	t.Helper()
 	if err := yaml.Unmarshal(published.Body, &w); err != nil {

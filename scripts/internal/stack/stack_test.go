@@ -247,7 +247,10 @@ func (c *customer) wantRefused(what string, err error) {
 
 func refused(err error) bool {
 	var refusal smithy.APIError
-	return errors.As(err, &refusal) && strings.HasPrefix(refusal.ErrorCode(), "AccessDenied")
+	if !errors.As(err, &refusal) {
+		return false
+	}
+	return strings.HasPrefix(refusal.ErrorCode(), "AccessDenied") || refusal.ErrorCode() == "AuthorizationError" // SNS
 }
 
 // wantRegistration fails unless the endpoint has the stack so.
