@@ -2,12 +2,15 @@ package stack
 
 import (
 	"errors"
+	"maps"
+	"net/url"
 	"strings"
 	"testing"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/cloudformation"
 	"github.com/aws/aws-sdk-go-v2/service/cloudformation/types"
+	"github.com/aws/aws-sdk-go-v2/service/iam"
 	"github.com/aws/smithy-go"
 )
 
@@ -41,7 +44,7 @@ func TestParameters(t *testing.T) {
 		},
 		"AccountId": {
 			good: []string{"", account},
-			bad:  []string{"11112222333", "1111222233334", "1111-2222-3333", "my account", account + "\n"},
+			bad:  []string{"11112222333", "1111222233334", "1111-2222-3333", "my account", "11112222333O", account + "\n"},
 		},
 		"ExternalId": {
 			good: []string{"", strings.Repeat("x", 16), "Aa0_+=,.@:/-Aa0_", strings.Repeat("x", 1224)},
@@ -78,7 +81,8 @@ func TestParameters(t *testing.T) {
 		for _, value := range values.bad {
 			err := c.plan(name, value)
 			var refusal smithy.APIError
-			if !errors.As(err, &refusal) || refusal.ErrorCode() != "ValidationError" || !strings.Contains(refusal.ErrorMessage(), name) {
+			if !errors.As(err, &refusal) || refusal.ErrorCode() != "ValidationError" ||
+				!strings.Contains(refusal.ErrorMessage(), name) {
 				t.Errorf("%s %q: CloudFormation says %v, want a ValidationError that names it", name, value, err)
 			}
 			if err := published.Check(name, value); err == nil || !strings.Contains(err.Error(), name) {
@@ -107,4 +111,70 @@ func (c *customer) plan(name, value string) error {
 func TestABoundaryIsTaken(t *testing.T) {
 	t.Parallel()
 	newCustomer(t).launch(parameters{"PermissionsBoundary": "arn:aws:iam::aws:policy/PowerUserAccess"})
+}
+
+// A link made for another account is refused wherever it is opened, before
+// anything is created or changed.
+func TestALinkForAnotherAccountIsRefused(t *testing.T) {
+	t.Parallel()
+	const told = "DoiT made this link for another AWS account than the one you are signed in to. " +
+		"Nothing was created or changed."
+	c := newCustomer(t)
+	s := c.launch(parameters{"TicketId": openTicket, "AccountId": account})
+	before := s.made()
+	another := parameters{"AccountId": strangerAccount}
+	client := s.cloudformation()
+	for name, err := range map[string]error{
+		"create": second(client.CreateStack(t.Context(), &cloudformation.CreateStackInput{
+			StackName: aws.String(c.name + "-another"), TemplateBody: aws.String(string(published.Body)),
+			Parameters:   c.parameters(another, false),
+			Capabilities: []types.Capability{types.CapabilityCapabilityIam},
+		})),
+		"update": second(client.UpdateStack(t.Context(), &cloudformation.UpdateStackInput{
+			StackName: &s.id, UsePreviousTemplate: aws.Bool(true), Parameters: c.parameters(another, true),
+			Capabilities: []types.Capability{types.CapabilityCapabilityIam},
+		})),
+		"change set": c.plan("AccountId", strangerAccount),
+	} {
+		var refusal smithy.APIError
+		if !errors.As(err, &refusal) || refusal.ErrorCode() != "ValidationError" ||
+			!strings.Contains(refusal.ErrorMessage(), told) {
+			t.Errorf("%s: %v, want it refused with %q", name, err, told)
+		}
+	}
+	s.settled()
+	if after := s.made(); !maps.Equal(before, after) {
+		t.Errorf("the refused update changed %v to %v", before, after)
+	}
+	_, err := client.DescribeStacks(t.Context(), &cloudformation.DescribeStacksInput{
+		StackName: aws.String(c.name + "-another"),
+	})
+	if err == nil {
+		t.Error("the refused create made a stack")
+	}
+	s.wantIn()
+	// The right account, and none at all, are taken.
+	s.want(s.update(parameters{"AccountId": ""}), "UPDATE_COMPLETE")
+	s.want(s.update(parameters{"AccountId": account, "Notices": "on"}), "UPDATE_COMPLETE")
+}
+
+// IAM takes 2,048 characters of trust policy unless the quota is raised, and
+// counts no white space.
+// https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html
+func TestTheLongestTrustPolicyIsWithinIAMsQuota(t *testing.T) {
+	t.Parallel()
+	c := newCustomer(t)
+	c.deaf.Store(true) // its ticket is not open
+	s, status := c.create("", string(published.Body), parameters{
+		"ExternalId": strings.Repeat("x", 1224), "TicketId": strings.Repeat("9", 32),
+		"AccessExpires": "2099-12-31T00:00:00Z", "Access": "dismissed",
+	})
+	s.want(status, "CREATE_COMPLETE")
+	got, err := iam.NewFromConfig(s.config).GetRole(t.Context(), &iam.GetRoleInput{RoleName: aws.String(s.roleName())})
+	s.must(err)
+	text, err := url.QueryUnescape(*got.Role.AssumeRolePolicyDocument)
+	s.must(err)
+	if size := len(strings.Join(strings.Fields(text), "")); size >= 2048 || size < 1224 {
+		t.Errorf("the trust policy has %d characters, want fewer than 2048", size)
+	}
 }

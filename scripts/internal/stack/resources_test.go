@@ -52,13 +52,7 @@ func (c *customer) trust(role string) policy {
 // or by ARN, and no inline policy: some companies' automation strips those.
 func (s *stack) wantAttached(role string, want ...string) {
 	s.Helper()
-	client, made := iam.NewFromConfig(s.config), s.made()
-	got, err := client.ListAttachedRolePolicies(s.Context(), &iam.ListAttachedRolePoliciesInput{RoleName: &role})
-	s.must(err)
-	var arns []string
-	for _, policy := range got.AttachedPolicies {
-		arns = append(arns, *policy.PolicyArn)
-	}
+	made, arns := s.made(), s.attached(role)
 	for i, id := range want {
 		if arn, ok := made[id]; ok {
 			want[i] = arn
@@ -67,11 +61,24 @@ func (s *stack) wantAttached(role string, want ...string) {
 	if slices.Sort(arns); !slices.Equal(arns, slices.Sorted(slices.Values(want))) {
 		s.Errorf("attached to %s is %q, want %q", role, arns, want)
 	}
-	inline, err := client.ListRolePolicies(s.Context(), &iam.ListRolePoliciesInput{RoleName: &role})
+	inline, err := iam.NewFromConfig(s.config).ListRolePolicies(s.Context(), &iam.ListRolePoliciesInput{RoleName: &role})
 	s.must(err)
 	if len(inline.PolicyNames) != 0 {
 		s.Errorf("%s has the inline policies %q, want none", role, inline.PolicyNames)
 	}
+}
+
+// attached are the managed policies of a role.
+func (c *customer) attached(role string) (arns []string) {
+	c.Helper()
+	got, err := iam.NewFromConfig(c.config).ListAttachedRolePolicies(c.Context(), &iam.ListAttachedRolePoliciesInput{
+		RoleName: &role,
+	})
+	c.must(err)
+	for _, policy := range got.AttachedPolicies {
+		arns = append(arns, *policy.PolicyArn)
+	}
+	return arns
 }
 
 // policy is a managed policy as IAM has it.
@@ -179,19 +186,6 @@ func TestWhatAStackMakes(t *testing.T) {
 		}
 	})
 
-	t.Run("RegistrationRole", func(t *testing.T) {
-		want := []statement{{Effect: "Allow", Action: list{"sts:AssumeRole"}, Principal: map[string]any{"Service": "lambda.amazonaws.com"}}}
-		if trust := s.trust(made["RegistrationRole"]).Statement; !reflect.DeepEqual(trust, want) {
-			t.Errorf("the trust policy is\n\t%+v, want\n\t%+v", trust, want)
-		}
-		s.wantAttached(made["RegistrationRole"], "RegistrationLogAccess")
-		logs := "arn:aws:logs:" + region + ":" + account + ":log-group:" + made["RegistrationLogs"] + ":*"
-		want = []statement{{Effect: "Allow", Action: list{"logs:CreateLogStream", "logs:PutLogEvents"}, Resource: list{logs}}}
-		if got := s.policy(made["RegistrationLogAccess"]).Statement; !reflect.DeepEqual(got, want) {
-			t.Errorf("the policy is\n\t%+v, want\n\t%+v", got, want)
-		}
-	})
-
 	t.Run("RegistrationFunction", func(t *testing.T) {
 		got, err := lambda.NewFromConfig(s.config).GetFunctionConfiguration(t.Context(), &lambda.GetFunctionConfigurationInput{
 			FunctionName: aws.String(made["RegistrationFunction"]),
@@ -258,6 +252,79 @@ func TestWhatAStackMakes(t *testing.T) {
 			t.Errorf("the outputs are\n\t%q, want\n\t%q", s.outputs, want)
 		}
 	})
+}
+
+// Its role is trusted by Lambda alone, and has one policy: two actions on the
+// stack's own log group.
+func TestTheFunctionWritesItsOwnLogAndHasNoOtherRight(t *testing.T) {
+	t.Parallel()
+	s := newCustomer(t).launch(parameters{"TicketId": openTicket, "Notices": "on"})
+	made := s.made()
+	want := []statement{{
+		Effect: "Allow", Action: list{"sts:AssumeRole"}, Principal: map[string]any{"Service": "lambda.amazonaws.com"},
+	}}
+	if trust := s.trust(made["RegistrationRole"]).Statement; !reflect.DeepEqual(trust, want) {
+		t.Errorf("the trust policy is\n\t%+v, want\n\t%+v", trust, want)
+	}
+	s.wantAttached(made["RegistrationRole"], "RegistrationLogAccess")
+	want = []statement{{
+		Effect: "Allow", Action: list{"logs:CreateLogStream", "logs:PutLogEvents"},
+		Resource: list{"arn:aws:logs:" + region + ":" + account + ":log-group:" + made["RegistrationLogs"] + ":*"},
+	}}
+	if got := s.policy(made["RegistrationLogAccess"]).Statement; !reflect.DeepEqual(got, want) {
+		t.Errorf("the policy is\n\t%+v, want\n\t%+v", got, want)
+	}
+}
+
+// Whatever a link presets, the one Allow of the trust policy stays as narrow,
+// and what is attached allows no more than SecurityAudit.
+func TestNoParameterWidensTheAccess(t *testing.T) {
+	t.Parallel()
+	administrator := "arn:aws:iam::aws:policy/AdministratorAccess"
+	for name, set := range map[string]parameters{
+		"nothing":                   {},
+		"a ticket":                  {"TicketId": openTicket},
+		"an end":                    {"AccessExpires": "2099-12-31T00:00:00Z"},
+		"dismissed":                 {"Access": "dismissed"},
+		"notices":                   {"Notices": "on"},
+		"a boundary of everything":  {"PermissionsBoundary": administrator},
+		"the account":               {"AccountId": account},
+		"an external ID":            {"ExternalId": "0123456789abcdef"},
+		"all that narrows together": {"TicketId": openTicket, "AccessExpires": "2099-12-31T00:00:00Z", "Notices": "on"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			c := newCustomer(t)
+			c.deaf.Store(true) // a Create of a dismissed access is registered like any other
+			s, status := c.create("", string(published.Body), set)
+			s.want(status, "CREATE_COMPLETE")
+			for _, statement := range s.trust(s.roleName()).Statement {
+				if statement.Effect == "Deny" {
+					continue
+				}
+				equal := statement.Condition["StringEquals"]
+				if len(statement.Action) != 1 || statement.Action[0] != "sts:AssumeRole" ||
+					!reflect.DeepEqual(statement.Principal, map[string]any{"AWS": "arn:aws:iam::" + doitAccount + ":root"}) ||
+					equal["sts:ExternalId"] == "" || equal["aws:PrincipalType"] != "AssumedRole" {
+					t.Errorf("the trust policy has %+v", statement)
+				}
+			}
+			attached := s.attached(s.roleName())
+			made := s.made()
+			for _, id := range []string{"SupportLimits", "ResourcePolicyLimits"} {
+				if !slices.Contains(attached, made[id]) {
+					t.Errorf("%s is not attached", id)
+				}
+			}
+			for _, arn := range attached {
+				for _, statement := range s.policy(arn).Statement {
+					if arn != securityAudit && statement.Effect != "Deny" {
+						t.Errorf("%s has %+v", arn, statement)
+					}
+				}
+			}
+		})
+	}
 }
 
 func TestTheFunctionsLogHoldsNoSecret(t *testing.T) {
