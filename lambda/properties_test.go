@@ -231,8 +231,14 @@ func TestPropertiesThatAreNoObjectAreNone(t *testing.T) {
 				s.want("FAILED", "RoleArn is missing; ExternalId is missing")
 				s.mustInvoke("Delete", setEvent("ResourceProperties", value))
 				s.want("SUCCESS")
-				if got := s.posted(); len(got) != 7 {
+				got := s.posted()
+				if got["roleArn"] != testRole {
 					t.Errorf("posted %v", got)
+				}
+				for _, m := range values().properties()[1:] { // the id names the role
+					if sent, there := got[m.Name]; there {
+						t.Errorf("%s was sent as %q", m.Name, sent)
+					}
 				}
 			})
 		})

@@ -46,8 +46,7 @@ func Request(header http.Header, body []byte) error {
 	return openapi3filter.ValidateRequest(context.Background(), &openapi3filter.RequestValidationInput{
 		Request: request,
 		Route:   operation,
-		// The one scheme is a header, which is a required parameter too.
-		Options: &openapi3filter.Options{AuthenticationFunc: openapi3filter.NoopAuthenticationFunc, MultiError: true},
+		Options: options(),
 	})
 }
 
@@ -69,8 +68,19 @@ func Response(status int, header http.Header, body []byte) error {
 		Status:  status,
 		Header:  header,
 		Body:    io.NopCloser(bytes.NewReader(body)),
-		Options: &openapi3filter.Options{MultiError: true},
+		Options: options(),
 	})
+}
+
+// options have all that is wrong told, each in a line, without the schema.
+func options() *openapi3filter.Options {
+	all := &openapi3filter.Options{
+		MultiError: true,
+		// The one scheme is a header, which is a required parameter too.
+		AuthenticationFunc: openapi3filter.NoopAuthenticationFunc,
+	}
+	all.WithCustomSchemaErrorFunc(func(err *openapi3.SchemaError) string { return err.Reason })
+	return all
 }
 
 // register is the document's one operation.

@@ -20,6 +20,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/doitintl/aws-ro-access/scripts/internal/code"
+	"github.com/doitintl/aws-ro-access/scripts/internal/contract"
 	"github.com/doitintl/aws-ro-access/scripts/internal/repo"
 	"github.com/doitintl/aws-ro-access/scripts/internal/runtimeapi"
 )
@@ -62,6 +63,14 @@ func run(m *testing.M) int {
 		fmt.Fprintln(os.Stderr, err)
 		return 1
 	}
+	sent, err := runtimeapi.Posted(bootstrap, certificate)
+	if err == nil {
+		err = contract.Request(sent.Header, sent.Body)
+	}
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "the function does not speak the contract, so nothing else was tried:", err)
+		return 1
+	}
 	return m.Run()
 }
 
@@ -85,6 +94,10 @@ type scene struct {
 
 func newScene(t *testing.T, endpoint, cloudformation http.HandlerFunc) *scene {
 	t.Helper()
+	// Found in TestMain too, which Go's test cache does not watch: it begins with the first test.
+	if _, err := repo.Root(); err != nil {
+		t.Fatal(err)
+	}
 	s := &scene{T: t, endpoint: serve(t, endpoint), cloudformation: serve(t, cloudformation)}
 	s.env = runtimeapi.Environment("https://"+s.endpoint.Host+"/v1/registrations", certificate.File)
 	t.Cleanup(s.end)

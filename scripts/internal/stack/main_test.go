@@ -78,7 +78,19 @@ func run(m *testing.M) (status int, err error) {
 	if err := localcloud.PublishCode(ctx, cloud.Root(account, region), published, zip.Bytes); err != nil {
 		return 0, err
 	}
+	if err := agree(ctx, dir); err != nil {
+		return 0, err
+	}
 	return m.Run(), nil
+}
+
+// found finds the repository once more: Go's test cache begins to watch with the
+// first test, and sees nothing of what TestMain read and built.
+func found(t *testing.T) {
+	t.Helper()
+	if _, err := repo.Root(); err != nil {
+		t.Fatal(err)
+	}
 }
 
 func makeCallers(ctx context.Context) error {

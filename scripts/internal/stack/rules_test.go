@@ -33,6 +33,7 @@ type resource struct {
 
 func readWritten(t *testing.T) (w written) {
 	t.Helper()
+	found(t)
 	if err := yaml.Unmarshal(published.Body, &w); err != nil {
 		t.Fatal(err)
 	}

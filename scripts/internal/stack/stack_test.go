@@ -3,13 +3,11 @@ package stack
 import (
 	"context"
 	"crypto/tls"
-	"crypto/x509"
 	"errors"
 	"fmt"
 	"net/http"
 	"net/http/httputil"
 	"net/url"
-	"os"
 	"slices"
 	"strings"
 	"sync/atomic"
@@ -46,6 +44,7 @@ var customers atomic.Int64
 
 func newCustomer(t *testing.T) *customer {
 	t.Helper()
+	found(t)
 	c := &customer{T: t, name: fmt.Sprintf("customer%02d", customers.Add(1)), config: cloud.Root(account, region)}
 	c.listen()
 	return c
@@ -56,15 +55,10 @@ func newCustomer(t *testing.T) *customer {
 // the function gives up at once, and not after its twenty seconds of trying.
 func (c *customer) listen() {
 	c.Helper()
-	pem, err := os.ReadFile(certificate.File)
-	if err != nil {
-		c.Fatal(err)
-	}
-	roots := x509.NewCertPool()
-	roots.AppendCertsFromPEM(pem)
 	var behind *url.URL
+	var err error
 	proxy := &httputil.ReverseProxy{
-		Transport: &http.Transport{TLSClientConfig: &tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS12}},
+		Transport: &http.Transport{TLSClientConfig: &tls.Config{RootCAs: certificate.Pool(), MinVersion: tls.VersionTLS12}},
 		Rewrite: func(r *httputil.ProxyRequest) {
 			r.SetURL(behind)
 			r.Out.Host = r.In.Host
@@ -83,13 +77,14 @@ func (c *customer) listen() {
 	if err != nil {
 		c.Fatal(err)
 	}
-	c.Cleanup(c.front.Close)
 	c.endpoint, err = cloud.StartEndpoint(c.Context(), endpointSession, certificate.File, certificate.KeyFile,
 		"-audience", c.front.Host, "-tickets", openTicket)
 	if err != nil {
 		c.Fatal(err)
 	}
 	c.Cleanup(c.endpoint.Stop)
+	// The front keeps its port while the cloud's functions live, so that none of them calls another's.
+	c.Cleanup(func() { c.down.Store(true) })
 	if behind, err = url.Parse(c.endpoint.URL); err != nil {
 		c.Fatal(err)
 	}
