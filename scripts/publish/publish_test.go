@@ -223,7 +223,7 @@ func watched(t *testing.T, cloud *localcloud.Cloud, proto string) (store, *uploa
 	return store{t, as}, seen
 }
 
-func TestPublish(t *testing.T) {
+func TestWhatPublishingUploadsAndWhatItNeverOverwrites(t *testing.T) {
 	t.Parallel()
 	s, seen := watched(t, localcloud.StartT(t, ""), "http")
 	all := knownRegions(t).Offered("aws")
@@ -482,7 +482,7 @@ func TestTwoPublishersAtOnce(t *testing.T) {
 	s.holds(o)
 }
 
-func TestRefusals(t *testing.T) {
+func TestNothingIsPublishedThatIsNotReady(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
 		name     string

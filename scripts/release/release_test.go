@@ -93,7 +93,7 @@ func TestCommandLine(t *testing.T) {
 	commandline.Run(t)
 }
 
-func TestRelease(t *testing.T) {
+func TestAReleaseIsTheSameWhereverItIsMade(t *testing.T) {
 	t.Parallel()
 	first, second := t.TempDir(), filepath.Join(t.TempDir(), "a path of another length")
 	var made []map[string][]byte
@@ -219,7 +219,7 @@ func TestRelease(t *testing.T) {
 	}
 }
 
-func TestSection(t *testing.T) {
+func TestTheChangesOfAReleaseAreItsVersions(t *testing.T) {
 	t.Parallel()
 	log := "# Changes\n\n## 1.1.0\n\nnew\n\n## 1.0.0\n\n- old\n\n### More\n\nolder\n\n## 0.9.0\n\nfirst\n"
 	for version, want := range map[string]string{

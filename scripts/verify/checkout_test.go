@@ -86,7 +86,7 @@ func crosses(said string) string {
 	return strings.Join(names, " ")
 }
 
-func TestBuild(t *testing.T) {
+func TestEachDifferenceOfTheBuildIsNamed(t *testing.T) {
 	t.Parallel()
 	zip := aZip("code")
 	here := pinned(t, zip)

@@ -350,7 +350,7 @@ const (
 	opened        = `"Principal":{"AWS":"arn:aws:iam::462932234033:root"},"Action":"sts:AssumeRole"`
 )
 
-func TestStack(t *testing.T) {
+func TestEachDifferenceOfAStackIsNamed(t *testing.T) {
 	t.Parallel()
 	a := newAccount(t)
 	if _, err := iam.NewFromConfig(a.as).CreatePolicy(t.Context(), &iam.CreatePolicyInput{

@@ -15,9 +15,9 @@ import (
 	"github.com/doitintl/aws-ro-access/scripts/internal/venv"
 )
 
-// TestAccessLog runs the output's command as it is given, against pages of
+// It runs the output's command as it is given, against pages of
 // CloudTrail's LookupEvents.
-func TestAccessLog(t *testing.T) {
+func TestTheAccessLogsCommandPrintsEachEntry(t *testing.T) {
 	t.Parallel()
 	s := newCustomer(t).launch(parameters{"TicketId": openTicket})
 	first, second, third := s.entry(), s.entry(), s.entry()

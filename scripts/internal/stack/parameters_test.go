@@ -14,9 +14,9 @@ import (
 	"github.com/aws/smithy-go"
 )
 
-// TestParameters gives each value to CloudFormation, as a change set that is
+// It gives each value to CloudFormation, as a change set that is
 // never executed, and to this module's own check, which must say the same.
-func TestParameters(t *testing.T) {
+func TestCloudFormationAndTheLinkTakeTheSameValues(t *testing.T) {
 	t.Parallel()
 	values := map[string]struct{ good, bad []string }{
 		"TicketId": {
