@@ -34,8 +34,17 @@ const (
 func TestOrganizationInTheLocalCloud(t *testing.T) {
 	t.Parallel()
 	r := newRollout(t)
+	r.anotherAccount()
 	r.managementAccount()
 	r.memberAccount()
+}
+
+func (r *rollout) anotherAccount() {
+	r.t.Helper()
+	err := r.launch("elsewhere", map[string]string{"AccountId": "999988887777"})
+	if err == nil || !strings.Contains(err.Error(), "DoiT made this link for another AWS account") {
+		r.t.Errorf("in another account than the link's it ends with %v", err)
+	}
 }
 
 // The local cloud cannot show an update of a stack inside a stack (it forgets
@@ -69,10 +78,14 @@ func (r *rollout) managementAccount() {
 		changed map[string]string
 		want    []string
 	}{
-		{"leave the management account out", map[string]string{"ManagementAccount": "excluded"}, []string{"deleted"}},
-		{"take it in", map[string]string{"ManagementAccount": "included", "Access": "approved"}, []string{"active", "deleted"}},
-		{"hand over to a delegated administrator", map[string]string{"CallAs": "DELEGATED_ADMIN"}, []string{"deleted", "deleted"}},
-		{"take it back", map[string]string{"CallAs": "SELF"}, []string{"active", "deleted", "deleted"}},
+		{name: "leave the management account out", changed: map[string]string{"ManagementAccount": "excluded"},
+			want: []string{"deleted"}},
+		{name: "take it in", changed: map[string]string{"ManagementAccount": "included", "Access": "approved"},
+			want: []string{"active", "deleted"}},
+		{name: "hand over to a delegated administrator", changed: map[string]string{"CallAs": "DELEGATED_ADMIN"},
+			want: []string{"deleted", "deleted"}},
+		{name: "take it back", changed: map[string]string{"CallAs": "SELF"},
+			want: []string{"active", "deleted", "deleted"}},
 	} {
 		r.update("doit", step.changed)
 		if status := r.rest("doit"); status != "UPDATE_COMPLETE" {
@@ -81,7 +94,8 @@ func (r *rollout) managementAccount() {
 		r.wantRegistrations(step.want...)
 	}
 
-	if _, err := r.client.DeleteStack(r.t.Context(), &cloudformation.DeleteStackInput{StackName: aws.String("doit")}); err != nil {
+	if _, err := r.client.DeleteStack(r.t.Context(),
+		&cloudformation.DeleteStackInput{StackName: aws.String("doit")}); err != nil {
 		r.t.Fatal(err)
 	}
 	if status := r.rest("doit"); status != "DELETE_COMPLETE" {
@@ -181,12 +195,20 @@ func publish(t *testing.T, as aws.Config, reviewed []byte, zip code.Zip) {
 	}
 }
 
-// create launches organization.yaml with another resource, one that makes
-// nothing, in place of the stack set, which the local cloud would refuse.
 func (r *rollout) create(stack string, set map[string]string) {
 	r.t.Helper()
+	if err := r.launch(stack, set); err != nil {
+		r.t.Fatal(err)
+	}
+}
+
+// launch launches organization.yaml with another resource, one that makes
+// nothing, in place of the stack set, which the local cloud would refuse.
+func (r *rollout) launch(stack string, set map[string]string) error {
+	r.t.Helper()
 	published, organization := read(r.t, template.OrganizationPath)
-	body := strings.Replace(string(published), "Type: AWS::CloudFormation::StackSet\n", "Type: AWS::CloudFormation::WaitConditionHandle\n", 1)
+	body := strings.Replace(string(published), "Type: AWS::CloudFormation::StackSet\n",
+		"Type: AWS::CloudFormation::WaitConditionHandle\n", 1)
 	if body == string(published) {
 		r.t.Fatalf("%s has no stack set", template.OrganizationPath)
 	}
@@ -198,12 +220,11 @@ func (r *rollout) create(stack string, set map[string]string) {
 		}
 		parameters = append(parameters, types.Parameter{ParameterKey: &name, ParameterValue: &value})
 	}
-	if _, err := r.client.CreateStack(r.t.Context(), &cloudformation.CreateStackInput{
+	_, err := r.client.CreateStack(r.t.Context(), &cloudformation.CreateStackInput{
 		StackName: &stack, TemplateBody: &body, Parameters: parameters,
 		Capabilities: []types.Capability{types.CapabilityCapabilityIam},
-	}); err != nil {
-		r.t.Fatal(err)
-	}
+	})
+	return err
 }
 
 func (r *rollout) update(stack string, changed map[string]string) {
@@ -241,7 +262,8 @@ func (r *rollout) launchAsStackSet(stack string) string {
 	decode(r.t, organization, "AccountStacks", "Parameters", &handed)
 	var parameters []types.Parameter
 	for _, p := range handed {
-		parameters = append(parameters, types.Parameter{ParameterKey: &p.Key, ParameterValue: aws.String(r.value(organization, p.Value.Value))})
+		parameters = append(parameters,
+			types.Parameter{ParameterKey: &p.Key, ParameterValue: aws.String(r.value(organization, p.Value.Value))})
 	}
 	made, err := r.client.CreateStack(r.t.Context(), &cloudformation.CreateStackInput{
 		StackName: &stack, TemplateURL: &address, Capabilities: capabilities, Parameters: parameters,
@@ -296,14 +318,17 @@ func (r *rollout) rest(stack string) string {
 // events are those of the stack, newest first: the resource, its status and why.
 func (r *rollout) events(stack string) (events []string) {
 	r.t.Helper()
-	pages := cloudformation.NewDescribeStackEventsPaginator(r.client, &cloudformation.DescribeStackEventsInput{StackName: &stack})
+	pages := cloudformation.NewDescribeStackEventsPaginator(r.client,
+		&cloudformation.DescribeStackEventsInput{StackName: &stack})
 	for pages.HasMorePages() {
 		page, err := pages.NextPage(r.t.Context())
 		if err != nil {
 			r.t.Fatal(err)
 		}
 		for _, e := range page.StackEvents {
-			events = append(events, strings.Join([]string{aws.ToString(e.LogicalResourceId), string(e.ResourceStatus), aws.ToString(e.ResourceStatusReason)}, " "))
+			events = append(events,
+				strings.Join([]string{aws.ToString(e.LogicalResourceId), string(e.ResourceStatus),
+					aws.ToString(e.ResourceStatusReason)}, " "))
 		}
 	}
 	return events
@@ -312,7 +337,8 @@ func (r *rollout) events(stack string) (events []string) {
 // touched tells whether CloudFormation ever began with a resource of the stack.
 func (r *rollout) touched(stack, resource string) bool {
 	r.t.Helper()
-	return slices.ContainsFunc(r.events(stack), func(event string) bool { return strings.HasPrefix(event, resource+" ") })
+	return slices.ContainsFunc(r.events(stack),
+		func(event string) bool { return strings.HasPrefix(event, resource+" ") })
 }
 
 // inner is the management account's stack inside the rollout's.

@@ -137,10 +137,10 @@ func (t Template) Pinned(pin Pin) ([]byte, error) {
 		value string
 		times int
 	}{
-		{`        S3Key: `, pin.Key, 1},
-		{`      CodeSha256: `, pin.CodeSha256, 1},
-		{`      TemplateVersion: `, pin.Version, 1},
-		{`  TemplateVersion:\n    Description: .*\n    Value: `, pin.Version, 1},
+		{line: `        S3Key: `, value: pin.Key, times: 1},
+		{line: `      CodeSha256: `, value: pin.CodeSha256, times: 1},
+		{line: `      TemplateVersion: `, value: pin.Version, times: 1},
+		{line: `  TemplateVersion:\n    Description: .*\n    Value: `, value: pin.Version, times: 1},
 	} {
 		pattern := regexp.MustCompile(`(?m)^(` + r.line + `).*$`)
 		if n := len(pattern.FindAllString(text, -1)); n != r.times {
