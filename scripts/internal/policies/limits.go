@@ -2,6 +2,7 @@ package policies
 
 import (
 	"fmt"
+	"slices"
 
 	"go.yaml.in/yaml/v3"
 
@@ -41,17 +42,17 @@ func ReadLimits(published template.Template) (Limits, error) {
 	return limits, nil
 }
 
-// Denied tells whether no session can do this action, on any resource of it.
-func (l Limits) Denied(a Action) bool {
+// Denial is the policy by which no session can do this action on any resource
+// of it, or nothing.
+func (l Limits) Denial(a Action) string {
 	if l.Support.Names(a.Name) {
-		return true
+		return "SupportLimits"
 	}
-	for _, arn := range a.Resources {
-		if !l.DeniedOn(a.Name, arn) {
-			return false
-		}
+	open := func(arn string) bool { return !l.DeniedOn(a.Name, arn) }
+	if len(a.Resources) == 0 || slices.ContainsFunc(a.Resources, open) {
+		return ""
 	}
-	return len(a.Resources) > 0
+	return "ResourcePolicyLimits"
 }
 
 // DeniedOn tells whether ResourcePolicyLimits denies the action on the resource.

@@ -88,7 +88,7 @@ func TestTheRoleChangesNothing(t *testing.T) {
 		}
 	}
 	// What SecurityAudit names and AWS's data does not know yet has a verb too.
-	for _, action := range append(left, unknown(audit)...) {
+	for _, action := range append(left, reference.unknown(audit)...) {
 		if !readingVerb.MatchString(action) && action != "apigateway:GET" && !questions.Names(action) {
 			t.Errorf("%s is left to the role, and is no reading verb", action)
 		}
@@ -246,7 +246,7 @@ func TestEachOfSupportLimitsIsGrantedBySecurityAudit(t *testing.T) {
 // A name that AWS does not have denies nothing.
 func TestEveryActionExists(t *testing.T) {
 	t.Parallel()
-	newer := List(unknown(audit))
+	newer := List(reference.unknown(audit))
 	for _, statement := range slices.Concat(limits.Support.Statement, limits.ResourcePolicy.Statement) {
 		for _, pattern := range slices.Concat(statement.Action, statement.NotAction) {
 			means := List{pattern}
@@ -268,18 +268,6 @@ func TestEveryActionExists(t *testing.T) {
 			}
 		}
 	}
-}
-
-// unknown are the actions without a wildcard that a policy names and AWS's data does not.
-func unknown(d Document) (names []string) {
-	for _, statement := range d.Statement {
-		for _, action := range statement.Action {
-			if _, known := reference[strings.ToLower(action)]; !known && !strings.Contains(action, "*") {
-				names = append(names, action)
-			}
-		}
-	}
-	return names
 }
 
 // IAM counts no white space. A managed policy has 6,144 characters; what is
