@@ -61,13 +61,14 @@ def agree(body):
     chance = hashlib.sha256(repr(body).encode()).digest()
     real = {"issuedAt": datetime.now(timezone.utc).strftime(UTC_TIME)}  # a year ahead is refused, whatever it is for
     if chance[0] >= 32:
+        # Few stacks, so that events meet the rows of earlier ones.
+        stack = f"s{chance[1] % 4}/5d1d3c60-c92a-11f0-9f4d-0a1b2c3d4e5f"
         real |= {
             "accountId": ACCOUNT,
             "region": REGION,
             "roleArn": os.environ["ROLE_ARN"],
             "externalId": os.environ["ROLE_EXTERNAL_ID"],
-            # Few stacks, so that events meet the rows of earlier ones.
-            "stackId": f"arn:aws:cloudformation:{REGION}:{ACCOUNT}:stack/s{chance[1] % 4}/5d1d3c60-c92a-11f0-9f4d-0a1b2c3d4e5f",
+            "stackId": f"arn:aws:cloudformation:{REGION}:{ACCOUNT}:stack/{stack}",
         }
     for name, value in real.items():
         if name in body and well_formed(MEMBERS[name], body[name]):

@@ -138,7 +138,9 @@ func supportRole(ctx context.Context, cloud *localcloud.Cloud) (arn string, err 
 		return "", err
 	}
 	made, err := iam.NewFromConfig(cloud.Root(customer, region)).CreateRole(ctx, &iam.CreateRoleInput{
-		RoleName: aws.String("SupportRole"), Path: aws.String("/doit/"), AssumeRolePolicyDocument: aws.String(string(trust)),
+		RoleName:                 aws.String("SupportRole"),
+		Path:                     aws.String("/doit/"),
+		AssumeRolePolicyDocument: aws.String(string(trust)),
 	})
 	if err != nil {
 		return "", fmt.Errorf("make the role that is registered: %w", err)

@@ -101,5 +101,11 @@ var register = sync.OnceValues(func() (*routers.Route, error) {
 	if item == nil || item.Post == nil {
 		return nil, fmt.Errorf("the contract has no POST of %s", path)
 	}
-	return &routers.Route{Spec: document, Path: path, PathItem: item, Method: http.MethodPost, Operation: item.Post}, nil
+	return &routers.Route{
+		Spec:      document,
+		Path:      path,
+		PathItem:  item,
+		Method:    http.MethodPost,
+		Operation: item.Post,
+	}, nil
 })

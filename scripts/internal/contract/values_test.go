@@ -2,7 +2,6 @@ package contract
 
 import (
 	"encoding/json"
-	"fmt"
 	"maps"
 	"slices"
 	"strings"
@@ -71,7 +70,8 @@ func TestTheContractKnowsTheTablesPartitionsAlone(t *testing.T) {
 		})
 	}
 	for _, p := range table.Partitions {
-		proof := strings.ReplaceAll(strings.Replace(g.URL, "sts.eu-west-1.amazonaws.com", p.STS, 1), "eu-west-1", p.Region)
+		proof := strings.Replace(g.URL, "sts.eu-west-1.amazonaws.com", p.STS, 1)
+		proof = strings.ReplaceAll(proof, "eu-west-1", p.Region)
 		body := in(p.Name, p.Region)
 		if err := Request(headerFor(proof, body), body); err != nil {
 			t.Errorf("the partition %s: %v", p.Name, err)
@@ -100,7 +100,7 @@ func TestTheTableTheContractAndTheTemplateHaveTheSameMembers(t *testing.T) {
 			properties = append(properties, member.Property)
 		}
 	}
-	same(t, "member", members, slices.Collect(maps.Keys(schema(t).Properties)), "the contract's schema Registration")
+	same(t, "member", members, keys(schema(t).Properties), "the contract's schema Registration")
 
 	text, err := repo.ReadFile(template.Path)
 	if err != nil {
@@ -116,8 +116,10 @@ func TestTheTableTheContractAndTheTemplateHaveTheSameMembers(t *testing.T) {
 	if err := yaml.Unmarshal(text, &document); err != nil {
 		t.Fatal(err)
 	}
-	same(t, "property", properties, slices.Collect(maps.Keys(document.Resources.Registration.Properties)), "the template's Registration")
+	same(t, "property", properties, keys(document.Resources.Registration.Properties), "the template's Registration")
 }
+
+func keys[V any](m map[string]V) []string { return slices.Sorted(maps.Keys(m)) }
 
 func same(t *testing.T, what string, table, others []string, where string) {
 	t.Helper()
@@ -147,31 +149,36 @@ func TestTheTableTriesEachLimit(t *testing.T) {
 		if rule == nil {
 			continue // the test above says so
 		}
-		has := func(list []string, test func(string) bool, missing string) {
+		want := func(list []string, test func(string) bool, missing string, a ...any) {
 			if !slices.ContainsFunc(list, test) {
-				t.Errorf("%s: %s has no %s", member.Name, values.Path, missing)
+				t.Errorf("%s: %s has no "+missing, append([]any{member.Name, values.Path}, a...)...)
 			}
 		}
-		length := func(n uint64) func(string) bool {
-			return func(value string) bool { return uint64(utf8.RuneCountInString(value)) == n } // #nosec G115 -- a length
-		}
-		most := rule.Value.MaxLength
+		most, least := rule.Value.MaxLength, rule.Value.MinLength
 		if most == nil && rule.Value.Enum == nil && rule.Value.Format != "date-time" {
 			t.Errorf("%s: the contract has no maxLength", member.Name)
 		}
 		if most != nil {
-			has(member.Good, length(*most), fmt.Sprintf("good value of %d characters, the most that the contract allows", *most))
-			has(member.Bad, length(*most+1), fmt.Sprintf("bad value of %d characters, one more than the contract allows", *most+1))
+			want(member.Good, ofLength(*most), "good value of %d characters, the most that the contract takes", *most)
+			want(member.Bad, ofLength(*most+1), "bad value of %d characters, one too many for the contract", *most+1)
 		}
-		if least := rule.Value.MinLength; least > 1 {
-			has(member.Good, length(least), fmt.Sprintf("good value of %d characters, the fewest that the contract allows", least))
-			has(member.Bad, length(least-1), fmt.Sprintf("bad value of %d characters, one less than the contract allows", least-1))
+		if least > 1 {
+			want(member.Good, ofLength(least), "good value of %d characters, the fewest that the contract takes", least)
+			want(member.Bad, ofLength(least-1), "bad value of %d characters, one too few for the contract", least-1)
 		}
 		if member.Name == "requestId" {
 			continue // CloudFormation's own word, of any characters
 		}
-		has(member.Bad, func(value string) bool { return strings.HasSuffix(value, "\n") }, "bad value that ends with a line break")
-		has(member.Bad, func(value string) bool { return strings.Contains(value, " ") }, "bad value with a space")
-		has(member.Bad, func(value string) bool { return utf8.RuneCountInString(value) < len(value) }, "bad value with a letter beyond ASCII")
+		want(member.Bad, endsTheLine, "bad value with a line break at its end")
+		want(member.Bad, hasSpace, "bad value with a space")
+		want(member.Bad, isBeyondASCII, "bad value with a letter beyond ASCII")
 	}
 }
+
+func ofLength(n uint64) func(string) bool {
+	return func(value string) bool { return uint64(utf8.RuneCountInString(value)) == n }
+}
+
+func endsTheLine(value string) bool   { return strings.HasSuffix(value, "\n") }
+func hasSpace(value string) bool      { return strings.Contains(value, " ") }
+func isBeyondASCII(value string) bool { return utf8.RuneCountInString(value) < len(value) }

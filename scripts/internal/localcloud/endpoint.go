@@ -58,7 +58,9 @@ func (c *Cloud) buildEndpoint(ctx context.Context, progress io.Writer) (program 
 
 // StartEndpoint builds and starts the reference endpoint, which assumes roles
 // as whom the credentials say. Flags are further flags of its command line.
-func (c *Cloud) StartEndpoint(ctx context.Context, as aws.Credentials, certFile, keyFile string, flags ...string) (*Endpoint, error) {
+func (c *Cloud) StartEndpoint(
+	ctx context.Context, as aws.Credentials, certFile, keyFile string, flags ...string,
+) (*Endpoint, error) {
 	program, err := c.built()
 	if err != nil {
 		return nil, err
@@ -68,7 +70,9 @@ func (c *Cloud) StartEndpoint(ctx context.Context, as aws.Credentials, certFile,
 	}, flags...)...)
 	endpoint.Env = []string{
 		"PATH=" + os.Getenv("PATH"), "HOME=" + c.dir, "AWS_REGION=us-east-1", "AWS_EC2_METADATA_DISABLED=true",
-		"AWS_ACCESS_KEY_ID=" + as.AccessKeyID, "AWS_SECRET_ACCESS_KEY=" + as.SecretAccessKey, "AWS_SESSION_TOKEN=" + as.SessionToken,
+		"AWS_ACCESS_KEY_ID=" + as.AccessKeyID,
+		"AWS_SECRET_ACCESS_KEY=" + as.SecretAccessKey,
+		"AWS_SESSION_TOKEN=" + as.SessionToken,
 	}
 	// In the emulator's process group it ends when the emulator does.
 	endpoint.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pgid: c.group}

@@ -34,7 +34,9 @@ func (c *Cloud) User(ctx context.Context, account, name string, actions ...strin
 
 // Session makes a role in the account that may do these actions on everything,
 // and returns a session of it, as an engineer or a service of that account has.
-func (c *Cloud) Session(ctx context.Context, account, role, session string, actions ...string) (aws.Credentials, error) {
+func (c *Cloud) Session(
+	ctx context.Context, account, role, session string, actions ...string,
+) (aws.Credentials, error) {
 	client := iam.NewFromConfig(c.Root(account, "us-east-1"))
 	made, err := client.CreateRole(ctx, &iam.CreateRoleInput{
 		RoleName: &role, AssumeRolePolicyDocument: document(map[string]any{

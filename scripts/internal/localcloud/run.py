@@ -18,8 +18,8 @@ def watch():
     os.killpg(0, signal.SIGKILL)
 
 
-# The port was taken by whoever started it, so that nobody else could get it meanwhile: MiniStack listens on that socket,
-# wherever it would bind.
+# The port was taken by whoever started it, so that nobody else could get it meanwhile: MiniStack listens on
+# that socket, wherever it would bind.
 Config.bind = property(lambda _: ["fd://3"], lambda *_: None)
 threading.Thread(target=watch, daemon=True).start()
 sys.argv = ["ministack"]

@@ -62,7 +62,8 @@ func Event(requestType, responseURL string) map[string]any {
 // the given time, on the given host.
 func ResponseURL(host string, issued time.Time) string {
 	object := strings.ReplaceAll(StackID, ":", "%3A") + "%7C" + Resource + "%7C" + RequestID
-	return fmt.Sprintf("https://%s/%s?X-Amz-Algorithm=AWS4-HMAC-SHA256&X-Amz-Date=%s&X-Amz-SignedHeaders=host&X-Amz-Expires=7200"+
+	return fmt.Sprintf("https://%s/%s?X-Amz-Algorithm=AWS4-HMAC-SHA256&X-Amz-Date=%s"+
+		"&X-Amz-SignedHeaders=host&X-Amz-Expires=7200"+
 		"&X-Amz-Credential=AKIAEXAMPLEOFCFN%%2F20261124%%2Feu-west-1%%2Fs3%%2Faws4_request&X-Amz-Signature=%064x",
 		host, object, issued.UTC().Format("20060102T150405Z"), 0xfeedc0ffee)
 }

@@ -17,9 +17,10 @@ import (
 
 // What the environment of a function holds; the account's keys are nobody's.
 const (
-	AccessKeyID     = "ASIAIOSFODNN7EXAMPLE"                                                   // #nosec G101 -- AWS's example
-	SecretAccessKey = "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY"                               // #nosec G101 -- AWS's example
-	SessionToken    = "IQoJb3JpZ2luX2VjEOr//////////wEaCWV1LXdlc3QtMSJHMEUCIQ+example/token==" // #nosec G101 -- nobody's
+	// #nosec G101 -- AWS's examples
+	AccessKeyID     = "ASIAIOSFODNN7EXAMPLE"
+	SecretAccessKey = "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY"
+	SessionToken    = "IQoJb3JpZ2luX2VjEOr//////////wEaCWV1LXdlc3QtMSJHMEUCIQ+example/token=="
 )
 
 // Environment is what Lambda gives a function that is made as the template
@@ -115,7 +116,8 @@ func (p *Process) Ready(ctx context.Context) (time.Time, error) {
 // Invoke hands the process an event and waits for what becomes of it. Lambda
 // ends a process that is late; Invoke returns an error a second after that.
 func (p *Process) Invoke(event []byte, deadline time.Time) (Result, error) {
-	ctx, cancel := context.WithDeadlineCause(context.Background(), deadline.Add(time.Second), errors.New("its time is up"))
+	up := errors.New("its time is up")
+	ctx, cancel := context.WithDeadlineCause(context.Background(), deadline.Add(time.Second), up)
 	defer cancel()
 	ended, end := context.WithCancelCause(ctx)
 	defer end(nil)
@@ -181,7 +183,8 @@ func (p *Process) Memory() (now, peak int64, err error) {
 	}
 	for line := range strings.Lines(string(status)) {
 		name, value, _ := strings.Cut(line, ":")
-		kib, _ := strconv.ParseInt(strings.TrimSuffix(strings.TrimSpace(value), " kB"), 10, 64) // other lines are no sizes
+		size := strings.TrimSuffix(strings.TrimSpace(value), " kB")
+		kib, _ := strconv.ParseInt(size, 10, 64) // other lines are no sizes
 		switch name {
 		case "VmRSS":
 			now = kib << 10

@@ -124,7 +124,12 @@ func (c *Certificate) ServeHTTP2(handler http.Handler) (*Server, error) {
 
 // ServeOldTLS starts one that speaks TLS 1.1 and nothing newer.
 func (c *Certificate) ServeOldTLS(handler http.Handler) (*Server, error) {
-	return serve(handler, &tls.Config{MinVersion: tls.VersionTLS10, MaxVersion: tls.VersionTLS11, Certificates: []tls.Certificate{c.pair}}, false) // #nosec G402 -- the function must refuse it
+	old := &tls.Config{ // #nosec G402 -- the function must refuse it
+		MinVersion:   tls.VersionTLS10,
+		MaxVersion:   tls.VersionTLS11,
+		Certificates: []tls.Certificate{c.pair},
+	}
+	return serve(handler, old, false)
 }
 
 // ServePlain starts one without TLS, which is all that a local cloud has for a

@@ -15,7 +15,7 @@ import (
 	"github.com/doitintl/aws-ro-access/scripts/internal/venv"
 )
 
-// It runs the output's command as it is given, against pages of
+// The output's command is run as it is given, against pages of
 // CloudTrail's LookupEvents.
 func TestTheAccessLogsCommandPrintsEachEntry(t *testing.T) {
 	t.Parallel()

@@ -61,7 +61,8 @@ func agree(ctx context.Context, dir string) error {
 			culprits = append(culprits, name)
 		}
 	}
-	return fmt.Errorf("the endpoint does not take what the function sends, so nothing was launched; without %s it would: %s",
+	return fmt.Errorf("the endpoint does not take what the function sends, so nothing was launched; "+
+		"without %s it would: %s",
 		strings.Join(slices.Sorted(slices.Values(culprits)), " or "), sent.Body)
 }
 

@@ -14,7 +14,7 @@ import (
 	"github.com/aws/smithy-go"
 )
 
-// It gives each value to CloudFormation, as a change set that is
+// Each value is given to CloudFormation, as a change set that is
 // never executed, and to this module's own check, which must say the same.
 func TestCloudFormationAndTheLinkTakeTheSameValues(t *testing.T) {
 	t.Parallel()
