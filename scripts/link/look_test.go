@@ -73,7 +73,7 @@ func TestCheckLooksAndNothingElseDoes(t *testing.T) {
 			}
 			var notes []string
 			for note := range strings.Lines(said) {
-				if !strings.Contains(note, "is not that of the tag") {
+				if !strings.Contains(note, "is not that of the tag") && !strings.Contains(note, "ticks two boxes") {
 					notes = append(notes, note)
 				}
 			}

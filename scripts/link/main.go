@@ -81,6 +81,8 @@ func run(ctx context.Context, r launch.Request, f form) error {
 	paths := []string{template.Path}
 	if r.Organization {
 		paths = append(paths, template.OrganizationPath)
+		fmt.Fprintln(os.Stderr, "note: the customer fills in OrganizationalUnits, and ticks two boxes, CAPABILITY_NAMED_IAM and "+
+			"CAPABILITY_AUTO_EXPAND: AWS asks for both because the management account's stack is a nested one")
 	}
 	if f.page {
 		paths = append(paths, template.LaunchPath)
