@@ -28,10 +28,10 @@ func Run(t testing.TB, commands string, env ...string) (printed, said string, er
 		t.Fatal(err)
 	}
 	dir := t.TempDir()
-	if err := os.WriteFile(filepath.Join(dir, "jq.py"), jq, 0o600); err != nil {
+	if err := os.WriteFile(filepath.Join(dir, "jq-program"), jq, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	for name, program := range map[string]string{"aws": "-m awscli", "jq": filepath.Join(dir, "jq.py")} {
+	for name, program := range map[string]string{"aws": "-m awscli", "jq": filepath.Join(dir, "jq-program")} {
 		script := "#!/bin/sh\nexec " + python + " " + program + ` "$@"` + "\n"
 		err := os.WriteFile(filepath.Join(dir, name), []byte(script), 0o700) // #nosec G306 -- to be run
 		if err != nil {

@@ -3,8 +3,10 @@ import sys
 
 import jq
 
-options = {argument for argument in sys.argv[1:] if argument.startswith("-")}
+options = {letter for argument in sys.argv[1:] if argument.startswith("-") for letter in argument[1:]}
 (program,) = (argument for argument in sys.argv[1:] if not argument.startswith("-"))
-assert options <= {"-r"}, options
-for value in jq.compile(program).input_text(sys.stdin.read()):
-    print(value if "-r" in options and isinstance(value, str) else json.dumps(value))
+assert options <= set("rncj"), options
+compiled = jq.compile(program)
+for value in compiled.input_value(None) if "n" in options else compiled.input_text(sys.stdin.read()):
+    raw = isinstance(value, str) and options & set("rj")
+    print(value if raw else json.dumps(value, separators=(",", ":")), end="" if "j" in options else "\n")

@@ -24,10 +24,9 @@ import (
 // Endpoint is DoiT's registration endpoint, the reference one, which asks this
 // cloud's STS. It ends with the cloud.
 type Endpoint struct {
-	// URL is where it listens, without a path.
-	URL string
+	// URL is where it listens, without a path, and Admin its admin listener.
+	URL, Admin string
 
-	admin   string
 	process *os.Process
 }
 
@@ -93,7 +92,7 @@ func (c *Cloud) StartEndpoint(
 	e := &Endpoint{process: endpoint.Process}
 	for lines := bufio.NewScanner(stdout); lines.Scan(); {
 		if url, ok := strings.CutPrefix(lines.Text(), "admin on "); ok {
-			e.admin = url
+			e.Admin = url
 		}
 		if url, ok := strings.CutPrefix(lines.Text(), "listening on "); ok {
 			e.URL = url
@@ -101,7 +100,7 @@ func (c *Cloud) StartEndpoint(
 		}
 	}
 	go func() { _ = endpoint.Wait() }() // killed in the end, always
-	if e.URL == "" || e.admin == "" {
+	if e.URL == "" || e.Admin == "" {
 		said, err := os.ReadFile(log.Name())
 		return nil, errors.Join(fmt.Errorf("the reference endpoint did not start: %s", venv.LastLine(said)), err)
 	}
@@ -115,5 +114,5 @@ func (e *Endpoint) Stop() { _ = e.process.Kill() } // it may have ended already
 func (e *Endpoint) Registrations(ctx context.Context) ([]Registration, error) {
 	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
 	defer cancel()
-	return registrations.List(ctx, e.admin)
+	return registrations.List(ctx, e.Admin)
 }
