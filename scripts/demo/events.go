@@ -15,8 +15,7 @@ import (
 const pause = 50 * time.Millisecond // between two looks at the stack
 
 // follow shows the events of one operation on the stack as they happen, until
-// the stack comes to rest, and returns them with the status it came to. What
-// resources have in common stands once, and their beginnings not at all.
+// the stack comes to rest, and returns them with the status it came to.
 func (g *grant) follow(ctx context.Context) (status string, events []types.StackEvent, err error) {
 	for {
 		fresh, err := g.newEvents(ctx)
@@ -24,27 +23,11 @@ func (g *grant) follow(ctx context.Context) (status string, events []types.Stack
 			return "", nil, err
 		}
 		events = append(events, fresh...)
-		var alike []types.StackEvent
-		for _, event := range fresh {
-			now, stack := string(event.ResourceStatus), g.isStack(event)
-			begins := strings.HasSuffix(now, "_IN_PROGRESS")
-			if begins && (!stack || strings.Contains(now, "CLEANUP")) {
-				continue
-			}
-			if len(alike) > 0 && (stack || alike[0].ResourceStatus != event.ResourceStatus) {
-				g.showEvents(alike)
-				alike = nil
-			}
-			if alike = append(alike, event); stack {
-				g.showEvents(alike)
-				alike = nil
-			}
-			if stack && !begins {
+		for _, alike := range g.grouped(fresh) {
+			g.showEvents(alike)
+			if now := string(alike[0].ResourceStatus); g.isStack(alike[0]) && !inProgress(now) {
 				return now, events, nil
 			}
-		}
-		if len(alike) > 0 {
-			g.showEvents(alike)
 		}
 		select {
 		case <-ctx.Done():
@@ -53,6 +36,27 @@ func (g *grant) follow(ctx context.Context) (status string, events []types.Stack
 		}
 	}
 }
+
+// grouped puts together what resources have in common one after the other. The
+// beginnings of resources, and the stack's cleaning up, tell nobody anything.
+func (g *grant) grouped(events []types.StackEvent) (groups [][]types.StackEvent) {
+	for _, event := range events {
+		now, stack := string(event.ResourceStatus), g.isStack(event)
+		if inProgress(now) && (!stack || strings.Contains(now, "CLEANUP")) {
+			continue
+		}
+		last := len(groups) - 1
+		goesOn := last >= 0 && !stack && groups[last][0].ResourceStatus == event.ResourceStatus
+		if goesOn && !g.isStack(groups[last][0]) {
+			groups[last] = append(groups[last], event)
+			continue
+		}
+		groups = append(groups, []types.StackEvent{event})
+	}
+	return groups
+}
+
+func inProgress(status string) bool { return strings.HasSuffix(status, "_IN_PROGRESS") }
 
 // isStack tells an event of the stack itself from one of its resources.
 func (g *grant) isStack(event types.StackEvent) bool {
@@ -73,7 +77,7 @@ func (g *grant) showEvents(alike []types.StackEvent) {
 	for _, event := range alike {
 		words += " " + aws.ToString(event.LogicalResourceId)
 	}
-	for i, line := range wrap(words, text-2) {
+	for i, line := range wrap(words, textWidth-2) {
 		if i == 0 {
 			_, names, _ := strings.Cut(line, " ")
 			g.say(cloudFormation, span{kind, status + " "}, span{faint, names})
@@ -83,7 +87,7 @@ func (g *grant) showEvents(alike []types.StackEvent) {
 	}
 	for _, event := range alike {
 		if reason := aws.ToString(event.ResourceStatusReason); kind == bad && reason != "" {
-			for _, line := range wrap(reason, text-2) {
+			for _, line := range wrap(reason, textWidth-2) {
 				g.say(cloudFormation, span{plain, "  "}, span{bad, line})
 			}
 		}

@@ -30,7 +30,7 @@ func (g *grant) forged(ctx context.Context) error {
 		return err
 	}
 	g.check(doit, status == http.StatusForbidden, fmt.Sprintf("refused: %d %s", status, http.StatusText(status)), "")
-	for _, line := range wrap(problem, text) {
+	for _, line := range wrap(problem, textWidth) {
 		g.quote(line)
 	}
 	rows, err := g.endpoint.Registrations(ctx)

@@ -12,7 +12,7 @@ import (
 func (g *grant) subscribe(ctx context.Context) error {
 	g.act("The customer subscribes to the notices")
 	g.says(customer, "runs the output SubscribeToNotices, with an address")
-	for _, line := range wrap(g.outputs["SubscribeToNotices"], text) {
+	for _, line := range wrap(g.outputs["SubscribeToNotices"], textWidth) {
 		g.quote(line)
 	}
 	var err error

@@ -31,10 +31,10 @@ var voices = map[style]string{
 
 // A line has the 80 columns of a plain terminal.
 const (
-	width  = 80
-	gutter = 16 // columns for the voices
-	text   = width - gutter
-	column = 40 // of a check's text, where it stands beside what was seen
+	width     = 80
+	gutter    = 16 // columns for the voices
+	textWidth = width - gutter
+	column    = 40 // of a check's text, where it stands beside what was seen
 )
 
 type span struct {
@@ -84,7 +84,7 @@ func (s *stage) say(voice style, spans ...span) {
 
 // says lets a voice speak, in as many lines as it takes.
 func (s *stage) says(voice style, format string, values ...any) {
-	for _, line := range wrap(fmt.Sprintf(format, values...), text) {
+	for _, line := range wrap(fmt.Sprintf(format, values...), textWidth) {
 		s.say(voice, span{plain, line})
 	}
 }
@@ -92,7 +92,7 @@ func (s *stage) says(voice style, format string, values ...any) {
 // quote shows text faint under the line before, broken where it is too long
 // and not changed otherwise.
 func (s *stage) quote(quoted string) {
-	for _, line := range broken(quoted, text) {
+	for _, line := range broken(quoted, textWidth) {
 		s.show(span{plain, strings.Repeat(" ", gutter)}, span{faint, line})
 	}
 }
@@ -106,7 +106,7 @@ func (s *stage) check(voice style, ok bool, what, seen string) {
 		s.bad++
 		mark = span{bad, "✗ "}
 	}
-	const room = text - 2
+	const room = textWidth - 2
 	lines := wrap(what, room)
 	beside := max(utf8.RuneCountInString(lines[len(lines)-1]), column) + 1
 	if beside+utf8.RuneCountInString(seen) > room && seen != "" {

@@ -22,7 +22,7 @@ func (g *grant) wrongAccount(ctx context.Context) error {
 		return fmt.Errorf("launch in the wrong account: want a refusal, got %w", err)
 	}
 	g.check(cloudFormation, refusal.ErrorCode() == "ValidationError", "refuses the launch", refusal.ErrorCode())
-	for _, line := range wrap(refusal.ErrorMessage(), text) {
+	for _, line := range wrap(refusal.ErrorMessage(), textWidth) {
 		g.quote(line)
 	}
 	there, err := other.DescribeStacks(ctx, &cloudformation.DescribeStacksInput{})
