@@ -64,8 +64,8 @@ func run(ctx context.Context, check bool) error {
 	fmt.Printf("zip         %d bytes, SHA-256 %s\n", len(zip.Bytes), zip.Digest())
 	if check {
 		if len(stale) > 0 {
-			return fmt.Errorf("the committed %s do not name what this commit builds, %+v: run make build and commit template/",
-				strings.Join(stale, ", "), zip.Pin())
+			return fmt.Errorf("the committed %s do not name what this commit builds, %+v: "+
+				"run make build and commit template/", strings.Join(stale, ", "), zip.Pin())
 		}
 		fmt.Println("templates   name exactly this zip")
 		return nil
@@ -82,7 +82,8 @@ func run(ctx context.Context, check bool) error {
 		return nil
 	}
 	for _, path := range stale {
-		if err := os.WriteFile(filepath.Join(root, path), files[path], 0o600); err != nil { // #nosec G703 -- the repository's own file
+		// #nosec G703 -- the repository's own file
+		if err := os.WriteFile(filepath.Join(root, path), files[path], 0o600); err != nil {
 			return err
 		}
 	}
@@ -113,5 +114,9 @@ func pinned(pin template.Pin) (map[string][]byte, error) {
 	if page, err = published.PinPage(page); err != nil {
 		return nil, err
 	}
-	return map[string][]byte{template.Path: body, template.OrganizationPath: organization, template.LaunchPath: page}, nil
+	return map[string][]byte{
+		template.Path:             body,
+		template.OrganizationPath: organization,
+		template.LaunchPath:       page,
+	}, nil
 }

@@ -32,7 +32,7 @@ type form struct {
 func main() {
 	region := given.Text("region", "REGION", "the `region` of the stack")
 	ticket := given.Text("ticket", "TICKET", "the `number` of the support request, or none")
-	account := given.Text("account", "ACCOUNT", "the `number` of the account that the launch is for, 12 digits; any by default")
+	account := given.Text("account", "ACCOUNT", "the `number` of the account that it is for, 12 digits; any by default")
 	expires := given.Text("expires", "EXPIRES", "when the access ends: 7, 30 or 90 `days`, a day like 2026-12-31, "+
 		"a UTC time like 2026-12-31T00:00:00Z, or never; 30 days by default")
 	externalID := given.Text("external-id", "EXTERNAL_ID", "what DoiT must present; made by the stack by default")
@@ -81,8 +81,8 @@ func run(ctx context.Context, r launch.Request, f form) error {
 	paths := []string{template.Path}
 	if r.Organization {
 		paths = append(paths, template.OrganizationPath)
-		fmt.Fprintln(os.Stderr, "note: the customer fills in OrganizationalUnits, and ticks two boxes, CAPABILITY_NAMED_IAM and "+
-			"CAPABILITY_AUTO_EXPAND: AWS asks for both because the management account's stack is a nested one")
+		fmt.Fprintln(os.Stderr, "note: the customer fills in OrganizationalUnits, and ticks two boxes, "+
+			"CAPABILITY_NAMED_IAM and CAPABILITY_AUTO_EXPAND: the management account's stack is a nested one")
 	}
 	if f.page {
 		paths = append(paths, template.LaunchPath)
@@ -101,7 +101,7 @@ func run(ctx context.Context, r launch.Request, f form) error {
 func (f form) print(published launch.Published, page []byte, r launch.Request, now time.Time) (string, error) {
 	if f.page {
 		if f.format != "" {
-			return "", errors.New("PAGE=1 prints the page's address, which shows every FORMAT: leave one of the two out")
+			return "", errors.New("PAGE=1 prints the page's address, and the page has every FORMAT: leave one out")
 		}
 		return published.Page(page, r, now)
 	}
@@ -133,7 +133,7 @@ func noteUnreleased(published launch.Published, paths []string) error {
 			return err
 		}
 		if released, err := repo.File(root, "refs/tags/"+tag, path); err != nil || !bytes.Equal(released, here) {
-			fmt.Fprintf(os.Stderr, "note: %s here is not that of the tag %s; the launch works once it is published\n", path, tag)
+			fmt.Fprintf(os.Stderr, "note: %s here is not that of the tag %s; it works once published\n", path, tag)
 		}
 	}
 	return nil

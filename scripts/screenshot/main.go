@@ -62,11 +62,13 @@ func run(ctx context.Context) error {
 	}); err != nil {
 		return err
 	}
-	if err := chromedp.Do(tab, chromedp.Navigate("file://"+filepath.Join(root, template.LaunchPath)+fragment)); err != nil {
+	address := "file://" + filepath.Join(root, template.LaunchPath) + fragment
+	if err := chromedp.Do(tab, chromedp.Navigate(address)); err != nil {
 		return fmt.Errorf("open the page: %w", err)
 	}
 	// What a customer has to see before the button, and the button.
-	bottom, err := chromedp.Run(tab, chromedp.Evaluate[float64](`document.querySelector(".columns").getBoundingClientRect().bottom + 24`))
+	const end = `document.querySelector(".columns").getBoundingClientRect().bottom + 24`
+	bottom, err := chromedp.Run(tab, chromedp.Evaluate[float64](end))
 	if err != nil {
 		return fmt.Errorf("measure the page: %w", err)
 	}
@@ -76,7 +78,8 @@ func run(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("draw the page: %w", err)
 	}
-	if err := os.WriteFile(filepath.Join(root, picture), shot.Data, 0o600); err != nil { // #nosec G703 -- inside the checkout
+	// #nosec G703 -- inside the checkout
+	if err := os.WriteFile(filepath.Join(root, picture), shot.Data, 0o600); err != nil {
 		return err
 	}
 	fmt.Printf("%s, %d bytes\n", picture, len(shot.Data))

@@ -15,7 +15,8 @@ import (
 )
 
 // ErrMissing says how to come by a browser.
-var ErrMissing = errors.New("no Chromium was found, in which the page is looked at (Debian and Ubuntu: apt install chromium)")
+var ErrMissing = errors.New("no Chromium was found, in which the page is looked at " +
+	"(Debian and Ubuntu: apt install chromium)")
 
 // Start starts a browser, which ends when stop is called or ctx ends. Tabs of
 // it are made by chromedp.NewContext.

@@ -53,7 +53,7 @@ func (l Launch) CLI() string {
 	var parameters []string
 	capabilities := "CAPABILITY_IAM"
 	if l.Organization {
-		b.WriteString(`# The root's ID means every account. For some: units='ou-ab12-11111111\,ou-ab12-22222222'` + "\n")
+		b.WriteString("# The root's ID means every account. For some: units='ou-ab12-11111111\\,ou-ab12-22222222'\n")
 		b.WriteString("units=$(aws organizations list-roots --query 'Roots[0].Id' --output text) &&\n")
 		parameters = append(parameters, `"ParameterKey=OrganizationalUnits,ParameterValue=$units"`)
 		capabilities = "CAPABILITY_NAMED_IAM CAPABILITY_AUTO_EXPAND" // of the nested stack
@@ -85,7 +85,7 @@ func (l Launch) CLI() string {
 // Terraform is the launch of one account as a resource of Terraform's AWS provider.
 func (l Launch) Terraform() (string, error) {
 	if l.Organization {
-		return "", errors.New("FORMAT=terraform launches in one account: for an organization use the link or FORMAT=cli")
+		return "", errors.New("FORMAT=terraform launches in one account: an organization takes the link, or FORMAT=cli")
 	}
 	var b strings.Builder
 	line := func(format string, args ...any) { fmt.Fprintf(&b, format+"\n", args...) }

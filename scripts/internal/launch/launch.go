@@ -95,7 +95,8 @@ func (p Published) Launch(r Request, now time.Time) (Launch, error) {
 		return Launch{}, err
 	}
 	if r.Ticket == "" {
-		return Launch{}, errors.New("the support request's number is missing, like TICKET=12345; TICKET=none gives a link without one")
+		return Launch{}, errors.New("the support request's number is missing, like TICKET=12345; " +
+			"TICKET=none gives a link without one")
 	}
 	ticket := r.Ticket
 	if ticket == NoTicket {
@@ -152,12 +153,12 @@ func (p Published) partition(region string) (string, error) {
 		return "", fmt.Errorf("region %q is not known to AWS's SDK", region)
 	}
 	if _, ok := p.Account.DoiT[partition]; !ok {
-		return "", fmt.Errorf("region %s is in the partition %s, in which DoiT has no account (the template's mapping DoiT)",
-			region, partition)
+		return "", fmt.Errorf("region %s is in the partition %s, in which DoiT has no account "+
+			"(the template's mapping DoiT)", region, partition)
 	}
 	if slices.Contains(regions.NotOffered, region) {
-		return "", fmt.Errorf("region %s cannot have a bucket for the function's code (it lacks account regional namespaces): "+
-			"choose another one, the role reads the account in every region", region)
+		return "", fmt.Errorf("region %s cannot have a bucket for the function's code "+
+			"(it lacks account regional namespaces): choose another, the role can read all regions from any", region)
 	}
 	if _, ok := consoles[partition]; !ok {
 		return "", fmt.Errorf("the console's host in the partition %s is not known here", partition)
@@ -190,8 +191,8 @@ func accessExpires(asked string, now time.Time) (string, error) {
 	// the template's pattern also takes the 31st of February.
 	end, err := time.Parse(exactly, at)
 	if err != nil || end.Format(exactly) != at {
-		return "", fmt.Errorf("EXPIRES %q is no day like 2026-12-31, no UTC time written exactly like 2026-12-31T00:00:00Z, "+
-			"not 7, 30 or 90 days, nor never", asked)
+		return "", fmt.Errorf("EXPIRES %q is no day like 2026-12-31, no UTC time written exactly like "+
+			"2026-12-31T00:00:00Z, not 7, 30 or 90 days, nor never", asked)
 	}
 	if !end.After(now) {
 		return "", fmt.Errorf("EXPIRES %s has passed", at)

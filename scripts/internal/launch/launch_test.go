@@ -14,6 +14,8 @@ import (
 	"github.com/doitintl/aws-ro-access/scripts/internal/template"
 )
 
+const bucket = "https://doit-aws-ops-prod-templates.s3.amazonaws.com/"
+
 // now is in a zone in which it is a day later than in UTC.
 var now = time.Date(2026, 11, 25, 1, 0, 0, 0, time.FixedZone("", 2*60*60))
 
@@ -61,7 +63,7 @@ func address(t *testing.T, path string) string {
 	}
 	digest := sha256.Sum256(body)
 	name := strings.TrimSuffix(filepath.Base(path), ".yaml")
-	return "https://doit-aws-ops-prod-templates.s3.amazonaws.com/" + name + "/" + hex.EncodeToString(digest[:]) + ".yaml"
+	return bucket + name + "/" + hex.EncodeToString(digest[:]) + ".yaml"
 }
 
 func TestTheLinkOpensTheForm(t *testing.T) {
@@ -73,29 +75,74 @@ func TestTheLinkOpensTheForm(t *testing.T) {
 		stack   string
 		want    map[string]string
 	}{
-		{"the usual one", usual(func(*Request) {}),
-			"doit-support-12345", map[string]string{"TicketId": "12345", "AccessExpires": "2026-12-24T23:59:59Z"}},
-		{"no ticket", usual(func(r *Request) { r.Ticket = "none" }),
-			"doit-support", map[string]string{"AccessExpires": "2026-12-24T23:59:59Z"}},
-		{"no end", usual(func(r *Request) { r.Expires = "never" }),
-			"doit-support-12345", map[string]string{"TicketId": "12345"}},
-		{"a week", usual(func(r *Request) { r.Expires = "7" }),
-			"doit-support-12345", map[string]string{"TicketId": "12345", "AccessExpires": "2026-12-01T23:59:59Z"}},
-		{"a quarter", usual(func(r *Request) { r.Expires = "90" }),
-			"doit-support-12345", map[string]string{"TicketId": "12345", "AccessExpires": "2027-02-22T23:59:59Z"}},
-		{"a day", usual(func(r *Request) { r.Expires = "2026-11-24" }),
-			"doit-support-12345", map[string]string{"TicketId": "12345", "AccessExpires": "2026-11-24T23:59:59Z"}},
-		{"the account", usual(func(r *Request) { r.Account = "000011112222" }),
-			"doit-support-12345", map[string]string{
-				"TicketId": "12345", "AccessExpires": "2026-12-24T23:59:59Z", "AccountId": "000011112222"}},
-		{"everything", Request{
-			Region: "ap-southeast-7", Ticket: "A-1", Account: "111122223333", Expires: "2027-02-28T23:59:58Z",
-			ExternalID: "a+b=c,d.e@f:g/h-i_jk", Stack: "Support", Notices: true,
-		}, "Support", map[string]string{
-			"TicketId": "A-1", "AccessExpires": "2027-02-28T23:59:58Z", "Notices": "on", "AccountId": "111122223333",
-			"ExternalId": "a+b=c,d.e@f:g/h-i_jk"}},
-		{"an organization", usual(func(r *Request) { r.Organization, r.Expires = true, "never" }),
-			"doit-support-12345", map[string]string{"TicketId": "12345"}},
+		{
+			name:    "the usual one",
+			request: with("ticket", "12345"),
+			stack:   "doit-support-12345",
+			want:    map[string]string{"TicketId": "12345", "AccessExpires": "2026-12-24T23:59:59Z"},
+		},
+		{
+			name:    "no ticket",
+			request: with("ticket", "none"),
+			stack:   "doit-support",
+			want:    map[string]string{"AccessExpires": "2026-12-24T23:59:59Z"},
+		},
+		{
+			name:    "no end",
+			request: with("expires", "never"),
+			stack:   "doit-support-12345",
+			want:    map[string]string{"TicketId": "12345"},
+		},
+		{
+			name:    "a week",
+			request: with("expires", "7"),
+			stack:   "doit-support-12345",
+			want:    map[string]string{"TicketId": "12345", "AccessExpires": "2026-12-01T23:59:59Z"},
+		},
+		{
+			name:    "a quarter",
+			request: with("expires", "90"),
+			stack:   "doit-support-12345",
+			want:    map[string]string{"TicketId": "12345", "AccessExpires": "2027-02-22T23:59:59Z"},
+		},
+		{
+			name:    "a day",
+			request: with("expires", "2026-11-24"),
+			stack:   "doit-support-12345",
+			want:    map[string]string{"TicketId": "12345", "AccessExpires": "2026-11-24T23:59:59Z"},
+		},
+		{
+			name:    "the account",
+			request: usual(func(r *Request) { r.Account, r.Expires = "000011112222", "never" }),
+			stack:   "doit-support-12345",
+			want:    map[string]string{"TicketId": "12345", "AccountId": "000011112222"},
+		},
+		{
+			name: "everything",
+			request: Request{
+				Region:     "ap-southeast-7",
+				Ticket:     "A-1",
+				Account:    "111122223333",
+				Expires:    "2027-02-28T23:59:58Z",
+				Stack:      "Support",
+				ExternalID: "a+b=c,d.e@f:g/h-i_jk",
+				Notices:    true,
+			},
+			stack: "Support",
+			want: map[string]string{
+				"TicketId":      "A-1",
+				"AccessExpires": "2027-02-28T23:59:58Z",
+				"Notices":       "on",
+				"AccountId":     "111122223333",
+				"ExternalId":    "a+b=c,d.e@f:g/h-i_jk",
+			},
+		},
+		{
+			name:    "an organization",
+			request: usual(func(r *Request) { r.Organization, r.Expires = true, "never" }),
+			stack:   "doit-support-12345",
+			want:    map[string]string{"TicketId": "12345"},
+		},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
@@ -127,70 +174,78 @@ func TestTheLinkOpensTheForm(t *testing.T) {
 	}
 }
 
-// wrong are requests that make link refuses, in words that hold says.
-var wrong = []struct {
-	name    string
-	request Request
-	says    string
-}{
-	{"no such region", usual(func(r *Request) { r.Region = "eu-west-9" }), `"eu-west-9" is not known`},
-	{"a region with a host in it", usual(func(r *Request) { r.Region = "eu-west-1.evil.example" }), "is not known"},
-	{"China", usual(func(r *Request) { r.Region = "cn-north-1" }), "aws-cn"},
-	{"GovCloud", usual(func(r *Request) { r.Region = "us-gov-west-1" }), "aws-us-gov"},
-	{"the European Sovereign Cloud", usual(func(r *Request) { r.Region = "eusc-de-east-1" }), "aws-eusc"},
-	{"a region that is no place", usual(func(r *Request) { r.Region = "aws-global" }), "is not known"},
-	{"Bahrain", usual(func(r *Request) { r.Region = "me-south-1" }), "lacks account regional namespaces"},
-	{"the Emirates", usual(func(r *Request) { r.Region = "me-central-1" }), "lacks account regional namespaces"},
-	{"a ticket that is more", usual(func(r *Request) { r.Ticket = "1&param_Access=approved" }), "TicketId"},
-	{"a long ticket", usual(func(r *Request) { r.Ticket = strings.Repeat("1", 33) }), "TicketId"},
-	{"a ticket of other digits", usual(func(r *Request) { r.Ticket = "１２３" }), "TicketId"},
-	{"a short account", usual(func(r *Request) { r.Account = "11112222333" }), "12 digits"},
-	{"an account as the console shows it", usual(func(r *Request) { r.Account = "1111-2222-3333" }), "12 digits"},
-	{"an end that has passed", usual(func(r *Request) { r.Expires = "2026-11-24T23:00:00Z" }), "has passed"},
-	{"a day that has passed", usual(func(r *Request) { r.Expires = "2026-11-23" }), "has passed"},
-	{"an end of no day", usual(func(r *Request) { r.Expires = "2027-02-30T00:00:00Z" }), "no UTC time"},
-	{"no day", usual(func(r *Request) { r.Expires = "2027-02-30" }), "no day"},
-	{"an end in another zone", usual(func(r *Request) { r.Expires = "2027-02-28T00:00:00+01:00" }), "no UTC time"},
-	{"an end with a fraction", usual(func(r *Request) { r.Expires = "2027-02-28T00:00:00.5Z" }), "no UTC time"},
-	{"an end with a comma", usual(func(r *Request) { r.Expires = "2027-02-28T00:00:00,5Z" }), "no UTC time"},
-	{"an end beyond the template's", usual(func(r *Request) { r.Expires = "2127-02-28T00:00:00Z" }), "AccessExpires"},
-	{"days that nobody offers", usual(func(r *Request) { r.Expires = "31" }), "7, 30 or 90 days"},
-	{"no number of days", usual(func(r *Request) { r.Expires = "07" }), "7, 30 or 90 days"},
-	{"a stack name", usual(func(r *Request) { r.Stack = "1st" }), "stack name"},
-	{"a long stack name", usual(func(r *Request) { r.Stack = strings.Repeat("s", 129) }), "stack name"},
-	{"a short external ID", usual(func(r *Request) { r.ExternalID = "shortly" }), "ExternalId"},
-	{"a long external ID", usual(func(r *Request) { r.ExternalID = strings.Repeat("x", 1225) }), "ExternalId"},
-	{"an external ID with a line's end", usual(func(r *Request) { r.ExternalID = "0123456789abcdef\n" }), "ExternalId"},
+// wrong are values that make link refuses, by the member of the page that
+// presets them, in words that hold says.
+var wrong = []struct{ member, value, says string }{
+	{member: "region", value: "eu-west-9", says: `"eu-west-9" is not known`},
+	{member: "region", value: "eu-west-1.evil.example", says: "is not known"},
+	{member: "region", value: "cn-north-1", says: "aws-cn"},
+	{member: "region", value: "us-gov-west-1", says: "aws-us-gov"},
+	{member: "region", value: "eusc-de-east-1", says: "aws-eusc"},
+	{member: "region", value: "aws-global", says: "is not known"}, // no place
+	{member: "region", value: "me-south-1", says: "lacks account regional namespaces"},
+	{member: "region", value: "me-central-1", says: "lacks account regional namespaces"},
+	{member: "ticket", value: "1&param_Access=approved", says: "TicketId"},
+	{member: "ticket", value: strings.Repeat("1", 33), says: "TicketId"},
+	{member: "ticket", value: "１２３", says: "TicketId"},
+	{member: "account", value: "11112222333", says: "12 digits"},
+	{member: "account", value: "1111-2222-3333", says: "12 digits"}, // as the console shows it
+	{member: "expires", value: "2026-11-24T23:00:00Z", says: "has passed"},
+	{member: "expires", value: "2026-11-23", says: "has passed"},
+	{member: "expires", value: "2027-02-30T00:00:00Z", says: "no UTC time"},
+	{member: "expires", value: "2027-02-30", says: "no day"},
+	{member: "expires", value: "2027-02-28T00:00:00+01:00", says: "no UTC time"},
+	{member: "expires", value: "2027-02-28T00:00:00.5Z", says: "no UTC time"},
+	{member: "expires", value: "2027-02-28T00:00:00,5Z", says: "no UTC time"},
+	{member: "expires", value: "2127-02-28T00:00:00Z", says: "AccessExpires"}, // the template's pattern
+	{member: "expires", value: "31", says: "7, 30 or 90 days"},
+	{member: "expires", value: "07", says: "7, 30 or 90 days"},
+	{member: "stack", value: "1st", says: "stack name"},
+	{member: "stack", value: strings.Repeat("s", 129), says: "stack name"},
+	{member: "external-id", value: "shortly", says: "ExternalId"},
+	{member: "external-id", value: strings.Repeat("x", 1225), says: "ExternalId"},
+	{member: "external-id", value: "0123456789abcdef\n", says: "ExternalId"},
+}
+
+// with is the usual request with another value of a member.
+func with(member, value string) Request {
+	r := Request{Region: "eu-west-1", Ticket: "12345"}
+	*map[string]*string{
+		"region":      &r.Region,
+		"ticket":      &r.Ticket,
+		"account":     &r.Account,
+		"expires":     &r.Expires,
+		"stack":       &r.Stack,
+		"external-id": &r.ExternalID,
+	}[member] = value
+	return r
 }
 
 func TestALaunchThatWouldFailIsRefused(t *testing.T) {
 	t.Parallel()
 	p := published(t)
-	missing := usual(func(r *Request) { r.Region = "" })
-	if _, err := p.Launch(missing, now); err == nil || !strings.Contains(err.Error(), "REGION=eu-west-1") {
+	if _, err := p.Launch(with("region", ""), now); err == nil || !strings.Contains(err.Error(), "REGION=eu-west-1") {
 		t.Errorf("without a region it says %v", err)
 	}
-	missing = usual(func(r *Request) { r.Ticket = "" })
-	if _, err := p.Launch(missing, now); err == nil || !strings.Contains(err.Error(), "TICKET=12345") {
+	if _, err := p.Launch(with("ticket", ""), now); err == nil || !strings.Contains(err.Error(), "TICKET=12345") {
 		t.Errorf("without a ticket it says %v", err)
 	}
 	for _, c := range wrong {
-		t.Run(c.name, func(t *testing.T) {
-			t.Parallel()
-			l, err := p.Launch(c.request, now)
-			if err == nil {
-				t.Fatalf("made %s", l.Console())
-			}
-			if id := c.request.ExternalID; id != "" && strings.Contains(err.Error(), id) {
-				t.Errorf("the external ID is printed: %q", err)
-			}
-			if !strings.Contains(err.Error(), c.says) || strings.Contains(err.Error(), "\n") {
-				t.Errorf("said %q, want one line with %q", err, c.says)
-			}
-			if address, err := p.Page(nil, c.request, now); err == nil {
-				t.Errorf("the page is told all the same: %s", address)
-			}
-		})
+		r := with(c.member, c.value)
+		l, err := p.Launch(r, now)
+		if err == nil {
+			t.Errorf("%s %q: made %s", c.member, c.value, l.Console())
+			continue
+		}
+		if c.member == "external-id" && strings.Contains(err.Error(), c.value) {
+			t.Errorf("the external ID is printed: %q", err)
+		}
+		if !strings.Contains(err.Error(), c.says) || strings.Contains(err.Error(), "\n") {
+			t.Errorf("%s %q: said %q, want one line with %q", c.member, c.value, err, c.says)
+		}
+		if address, err := p.Page(nil, r, now); err == nil {
+			t.Errorf("%s %q: the page is told all the same: %s", c.member, c.value, address)
+		}
 	}
 }
 
@@ -199,19 +254,28 @@ func TestThePageIsToldWhatIsGivenAndNothingElse(t *testing.T) {
 	p := published(t)
 	page := []byte("page")
 	digest := sha256.Sum256(page)
-	base := "https://doit-aws-ops-prod-templates.s3.amazonaws.com/launch/" + hex.EncodeToString(digest[:]) + ".html"
+	base := bucket + "launch/" + hex.EncodeToString(digest[:]) + ".html"
 	for _, c := range []struct {
 		request Request
 		want    string
 	}{
-		{Request{}, ""},
-		{Request{Ticket: "12345"}, "#ticket=12345"},
-		{Request{Ticket: "none", Expires: "never"}, "#ticket=none&expires=never"},
-		{Request{Region: "eu-west-1", Organization: true}, "#region=eu-west-1&organization=1"},
-		{Request{
-			Region: "eu-west-1", Ticket: "12345", Account: "111122223333", Expires: "2026-12-31T00:00:00Z", Stack: "NAME",
-			Notices: true, Organization: true,
-		}, "#ticket=12345&account=111122223333&region=eu-west-1&expires=2026-12-31T00:00:00Z&stack=NAME&notices=1&organization=1"},
+		{request: Request{}, want: ""},
+		{request: Request{Ticket: "12345"}, want: "#ticket=12345"},
+		{request: Request{Ticket: "none", Expires: "never"}, want: "#ticket=none&expires=never"},
+		{request: Request{Region: "eu-west-1", Organization: true}, want: "#region=eu-west-1&organization=1"},
+		{
+			request: Request{
+				Region:       "eu-west-1",
+				Ticket:       "12345",
+				Account:      "111122223333",
+				Expires:      "2026-12-31T00:00:00Z",
+				Stack:        "NAME",
+				Notices:      true,
+				Organization: true,
+			},
+			want: "#ticket=12345&account=111122223333&region=eu-west-1&expires=2026-12-31T00:00:00Z&stack=NAME" +
+				"&notices=1&organization=1",
+		},
 	} {
 		got, err := p.Page(page, c.request, now)
 		if err != nil || got != base+c.want {
@@ -228,13 +292,14 @@ func TestAPartitionThatTheMappingHas(t *testing.T) {
 	t.Parallel()
 	p := published(t)
 	const row = "    aws: {"
-	wider := strings.Replace(string(p.Account.Body), row, "    aws-us-gov: { Account: '111122223333', CodeBucket: b }\n"+row, 1)
+	const another = "    aws-us-gov: { Account: '111122223333', CodeBucket: b }\n"
+	wider := strings.Replace(string(p.Account.Body), row, another+row, 1)
 	var err error
 	if p.Account, err = template.Parse([]byte(wider)); err != nil {
 		t.Fatal(err)
 	}
 	p.Regions = regions.Partitions{"us-gov-west-1": "aws-us-gov"}
-	l, err := p.Launch(usual(func(r *Request) { r.Region = "us-gov-west-1" }), now)
+	l, err := p.Launch(with("region", "us-gov-west-1"), now)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -35,7 +35,7 @@ const partition = "aws"
 func (p Published) PinPage(page []byte) ([]byte, error) {
 	for other := range p.Account.DoiT {
 		if other != partition {
-			return nil, fmt.Errorf("%s offers the regions of the partition %s alone, and the template's mapping DoiT has %s too: "+
+			return nil, fmt.Errorf("%s offers the regions of %s alone, and the template's mapping DoiT has %s too: "+
 				"give its regions and its console a place on the page", template.LaunchPath, partition, other)
 		}
 	}
@@ -51,10 +51,10 @@ func (p Published) PinPage(page []byte) ([]byte, error) {
 		{`(<ul id="plain">)(?s:.*?)</ul>`, p.plain() + "</ul>"},
 	}
 	for _, name := range []string{"TicketId", "AccountId", "AccessExpires"} {
-		rules := p.Account.Parameters[name]
+		rules, field := p.Account.Parameters[name], `(\sdata-parameter="`+name+`"\s+data-pattern="`
 		pins = append(pins,
-			pin{`(\sdata-parameter="` + name + `"\s+data-pattern=")[^"]*`, html.EscapeString(rules.AllowedPattern)},
-			pin{`(\sdata-parameter="` + name + `"\s+data-pattern="[^"]*"\s+data-must=")[^"]*`, html.EscapeString(rules.ConstraintDescription)})
+			pin{field + `)[^"]*`, html.EscapeString(rules.AllowedPattern)},
+			pin{field + `[^"]*"\s+data-must=")[^"]*`, html.EscapeString(rules.ConstraintDescription)})
 	}
 	for _, pin := range pins {
 		var err error
@@ -96,7 +96,7 @@ func (p Published) Check(built template.Pin, page []byte) error {
 func (p Published) CheckPage(page []byte) error {
 	pinned, err := p.PinPage(page)
 	if err == nil && !bytes.Equal(pinned, page) {
-		err = errors.New(template.LaunchPath + " does not open the templates as they stand: run make build and commit both")
+		err = errors.New(template.LaunchPath + " does not open the templates as they stand: run make build, commit all")
 	}
 	return err
 }
