@@ -147,7 +147,7 @@ func (f *function) try(ctx context.Context, log logger, to recipient, req *http.
 
 // detailOf is what a problem document says to people. What cannot be read has none.
 func detailOf(resp *http.Response) string {
-	if resp.StatusCode < 300 { // the body of 101 is a connection, which no deadline ends
+	if resp.StatusCode == http.StatusSwitchingProtocols { // whose body is a connection, which no deadline ends
 		return ""
 	}
 	var problem properties

@@ -116,8 +116,8 @@ func physicalResourceID(ev event, role string, failed bool) string {
 	return given
 }
 
-// deadlines are when the work stops, and when the answer gives up. Both come before the end: when nobody waits any more,
-// when Lambda ends the process, or as soon as the event's kind would rather have an answer.
+// deadlines are when the work stops, and when the answer gives up. Both come before the end: when nobody waits any
+// more, when Lambda ends the process, or as soon as the event's kind would rather have an answer.
 func deadlines(ctx context.Context, ev event) (work, answer time.Time) {
 	now := time.Now()
 	left := ev.waitsUntil().Sub(now)

@@ -195,6 +195,28 @@ func TestWhatNetHTTPQuotesIsTakenOut(t *testing.T) {
 	})
 }
 
+// A server that has the ResponseURL repeats a part of it.
+func TestEachPartOfAResponseURLIsTakenOut(t *testing.T) {
+	for part, url := range map[string]string{
+		"AKIAEXAMPLE/20000101/s3": "https://answer.test/a?X-Amz-Credential=AKIAEXAMPLE%2F20000101%2Fs3&a=b",
+		"token/of=cloudformation": "https://answer.test/a?X-Amz-Security-Token=token%2Fof%3Dcloudformation&a=b",
+		"c0ffee":                  "https://answer.test/a?X-Amz-Signature=c0ffee&a=b",
+		"0ld+51gnature=":          "https://answer.test/a?Signature=0ld%2B51gnature%3D&Expires=4102444800",
+		"/a/b/c/d?e=f":            "https://answer.test/a/b/c/d?e=f",
+		"e=f&g=h":                 "https://answer.test/a/b/c/d?e=f&g=h",
+		"https://answer.test/a":   "https://answer.test/a#b",
+		"https://answer.test/a#b": "https://answer.test/a#b",
+	} {
+		t.Run(part, func(t *testing.T) {
+			play(t, func(s *scene) {
+				s.endpoint = problem(403, "no <"+part+"> here")
+				s.mustInvoke("Create", setEvent("ResponseURL", url))
+				s.want("FAILED", "answered 403 Forbidden: no <> here")
+			})
+		})
+	}
+}
+
 func TestTheErrorOfAnAnswerThatNobodyTookHasNoSecret(t *testing.T) {
 	play(t, func(s *scene) {
 		s.cloudFormation = func(w http.ResponseWriter, r *http.Request, n int) {

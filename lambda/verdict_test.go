@@ -320,10 +320,12 @@ func TestAPanicIsAnsweredAsUntoldAndLoggedWithItsStack(t *testing.T) {
 				if want == "fails" {
 					s.want("FAILED", `panic in the registration function: of "`)
 				}
-				told := s.log.String() + s.answer().Reason
-				if !strings.Contains(told, "RoundTrip") || strings.Contains(told, testExternalID) {
-					t.Errorf("the log has no stack, or the external ID:\n%s", told)
+				line := s.lines()[1]
+				stack, _ := line["stackTrace"].(string)
+				if line["message"] != "panic" || line["error"] != "of \"\"\n" || !strings.Contains(stack, "RoundTrip") {
+					t.Errorf("the log has no panic with its stack:\n%s", s.log)
 				}
+				s.silent(testExternalID)
 			})
 		})
 	}
