@@ -20,6 +20,9 @@ func lines(root string) error {
 	}
 	var wrong []error
 	for _, name := range names {
+		if strings.HasSuffix(name, ".png") {
+			continue
+		}
 		body, err := os.ReadFile(filepath.Join(root, name)) // #nosec G304 -- a file of this checkout
 		if err != nil {
 			return err

@@ -7,10 +7,10 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"syscall"
 
+	"github.com/doitintl/aws-ro-access/scripts/internal/child"
 	"github.com/doitintl/aws-ro-access/scripts/internal/repo"
 )
 
@@ -39,7 +39,7 @@ func Install(ctx context.Context) (modules string, err error) {
 	if made, err := os.ReadFile(stamp); err == nil && bytes.Equal(made, wanted) { // #nosec G304 -- as above
 		return modules, nil
 	}
-	ci := exec.CommandContext(ctx, "npm", "ci", "--no-audit", "--no-fund", "--ignore-scripts")
+	ci := child.Command(ctx, "npm", "ci", "--no-audit", "--no-fund", "--ignore-scripts")
 	ci.Dir = scripts
 	if out, err := ci.CombinedOutput(); err != nil {
 		return "", fmt.Errorf("npm ci: %w: %s", err, bytes.TrimSpace(out))
