@@ -57,7 +57,7 @@ func cfnLint(ctx context.Context, root string, out io.Writer) error {
 
 // redocly lints the contract.
 func redocly(ctx context.Context, scripts string) error {
-	if _, err := npm.Install(ctx); err != nil {
+	if _, err := npm.Install(ctx, "scripts"); err != nil {
 		return err
 	}
 	return quietly(ctx, scripts, "env", "REDOCLY_SUPPRESS_UPDATE_NOTICE=true",

@@ -556,7 +556,7 @@ const findings = `axe.run(document, { resultTypes: ["violations"] }).then(({ vio
 // axe-core knows the rules of accessible pages that a program can check.
 func TestAxeFindsNothing(t *testing.T) {
 	t.Parallel()
-	modules, err := npm.Install(t.Context())
+	modules, err := npm.Install(t.Context(), "scripts")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,4 +1,4 @@
-// Package npm installs what scripts/package-lock.json names, where git ignores it.
+// Package npm installs what a package-lock.json of this repository names, beside it, where git ignores it.
 package npm
 
 import (
@@ -14,16 +14,17 @@ import (
 	"github.com/doitintl/aws-ro-access/scripts/internal/repo"
 )
 
-// Install returns the folder node_modules. One that was made from the same lock
-// is used as it is, and while one process installs, others wait.
-func Install(ctx context.Context) (modules string, err error) {
+// Install installs what the lock in a folder of the repository names, and
+// returns its node_modules. One that was made from the same lock is used as it
+// is, and while one process installs, others wait.
+func Install(ctx context.Context, folder string) (modules string, err error) {
 	root, err := repo.Root()
 	if err != nil {
 		return "", err
 	}
-	scripts := filepath.Join(root, "scripts")
-	modules = filepath.Join(scripts, "node_modules")
-	lock, err := os.Open(filepath.Join(scripts, "package-lock.json")) // #nosec G304 -- a file of this checkout
+	folder = filepath.Join(root, folder)
+	modules = filepath.Join(folder, "node_modules")
+	lock, err := os.Open(filepath.Join(folder, "package-lock.json")) // #nosec G304 -- a file of this checkout
 	if err != nil {
 		return "", err
 	}
@@ -40,7 +41,7 @@ func Install(ctx context.Context) (modules string, err error) {
 		return modules, nil
 	}
 	ci := child.Command(ctx, "npm", "ci", "--no-audit", "--no-fund", "--ignore-scripts")
-	ci.Dir = scripts
+	ci.Dir = folder
 	if out, err := ci.CombinedOutput(); err != nil {
 		return "", fmt.Errorf("npm ci: %w: %s", err, bytes.TrimSpace(out))
 	}
