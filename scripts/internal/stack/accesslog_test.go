@@ -1,18 +1,14 @@
 package stack
 
 import (
-	"bytes"
 	"encoding/json"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
-	"os"
-	"os/exec"
-	"path/filepath"
 	"strings"
 	"testing"
 
-	"github.com/doitintl/aws-ro-access/scripts/internal/venv"
+	"github.com/doitintl/aws-ro-access/scripts/internal/awscli"
 )
 
 // The output's command is run as it is given, against pages of
@@ -112,39 +108,14 @@ func lookupEvents(t *testing.T, pages [][]map[string]any) http.HandlerFunc {
 	}
 }
 
-// jq is all of jq's command line that an output uses, over jq's own library.
-const jq = `import jq, sys
-option, program = sys.argv[1:]
-assert option == "-r"
-for value in jq.compile(program).input_text(sys.stdin.read()):
-    print(value)
-`
-
 // shell runs a command of the stack's outputs as somebody would who pasted it
 // into CloudShell, and returns what it printed. Its AWS is at the URL.
 func (s *stack) shell(url, command string) string {
 	s.Helper()
-	python, err := venv.Install(s.Context(), "awscli", os.Stderr)
-	s.must(err)
-	dir := s.TempDir()
-	s.must(os.WriteFile(filepath.Join(dir, "jq-program"), []byte(jq), 0o600))
-	for name, program := range map[string]string{"aws": "-m awscli", "jq": filepath.Join(dir, "jq-program")} {
-		script := "#!/bin/sh\nexec " + python + " " + program + ` "$@"` + "\n"
-		s.must(os.WriteFile(filepath.Join(dir, name), []byte(script), 0o700)) // #nosec G306 -- to be run
-	}
-	shell := exec.CommandContext(s.Context(), "bash", "-o", "pipefail", "-c", command) // #nosec G204 -- the template's
-	shell.Env = []string{
-		"PATH=" + dir + ":" + os.Getenv("PATH"),
-		"HOME=" + dir,
-		"AWS_ENDPOINT_URL=" + url,
-		"AWS_ACCESS_KEY_ID=" + account,
-		"AWS_SECRET_ACCESS_KEY=local",
-	}
-	var stderr bytes.Buffer
-	shell.Stderr = &stderr
-	printed, err := shell.Output()
+	printed, said, err := awscli.Run(s, command,
+		"AWS_ENDPOINT_URL="+url, "AWS_ACCESS_KEY_ID="+account, "AWS_SECRET_ACCESS_KEY=local")
 	if err != nil {
-		s.Fatalf("%s\n%v: %s", command, err, &stderr)
+		s.Fatalf("%s\n%v: %s", command, err, said)
 	}
-	return string(printed)
+	return printed
 }
