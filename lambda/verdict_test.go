@@ -102,14 +102,15 @@ func TestWhatCloudFormationIsTold(t *testing.T) {
 	}
 }
 
-// verdict is what became of the event, in the table's words.
+// verdict is what became of the event, in the table's words, as the log's last line says it and CloudFormation heard it.
 func (s *scene) verdict() string {
-	said := "ok"
-	switch {
-	case s.answer().Status == "FAILED":
-		said = "fails"
-	case strings.Contains(s.log.String(), `"level":"WARN","message":"outcome"`):
-		said = "warns"
+	s.Helper()
+	lines := s.lines()
+	last := lines[len(lines)-1]
+	said := map[any]string{"INFO": "ok", "WARN": "warns", "ERROR": "fails"}[last["level"]]
+	failed := s.answer().Status == "FAILED"
+	if last["message"] != "outcome" || last["status"] != s.answer().Status || failed != (said == "fails") {
+		s.Errorf("CloudFormation was told %+v, and the log ends with %v", s.answer(), last)
 	}
 	if len(s.posts()) > 0 {
 		said += "+"
