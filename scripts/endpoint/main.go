@@ -4,20 +4,9 @@
 package main
 
 import (
-	"context"
-	"fmt"
 	"os"
-	"os/signal"
-	"syscall"
 
 	"github.com/doitintl/aws-ro-access/scripts/internal/endpoint"
 )
 
-func main() {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	defer stop()
-	if err := endpoint.Run(ctx, os.Args[1:], os.Stdout, os.Stderr); err != nil {
-		fmt.Fprintln(os.Stderr, "endpoint:", err)
-		os.Exit(1)
-	}
-}
+func main() { os.Exit(endpoint.Main()) }

@@ -2,6 +2,7 @@ package endpoint
 
 import (
 	"bytes"
+	"context"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
@@ -53,6 +54,9 @@ type call struct {
 	header func(http.Header)   // changes the headers
 	method string
 	path   string
+
+	chunked bool            // send the body without saying how long it is
+	ctx     context.Context // of the test, where nil
 }
 
 // newCall is a good request of the customer's function.
@@ -72,6 +76,7 @@ type answer struct {
 	problem Problem
 	id      string
 	header  http.Header
+	closes  bool // the connection
 }
 
 func (a answer) String() string {
@@ -101,7 +106,11 @@ func (r *running) try(t testing.TB, c *call) (answer, error) {
 	if c.proof != nil {
 		proof = c.proof(proof)
 	}
-	request, err := http.NewRequestWithContext(t.Context(), c.method, r.url+c.path, bytes.NewReader(body))
+	ctx := c.ctx
+	if ctx == nil {
+		ctx = t.Context()
+	}
+	request, err := http.NewRequestWithContext(ctx, c.method, r.url+c.path, bytes.NewReader(body))
 	if err != nil {
 		return answer{}, err
 	}
@@ -111,6 +120,9 @@ func (r *running) try(t testing.TB, c *call) (answer, error) {
 	}
 	if c.header != nil {
 		c.header(request.Header)
+	}
+	if c.chunked {
+		request.ContentLength = -1
 	}
 	response, err := r.http.Do(request)
 	if err != nil {
@@ -122,7 +134,7 @@ func (r *running) try(t testing.TB, c *call) (answer, error) {
 
 // readAnswer holds every answer to the contract.
 func readAnswer(response *http.Response) (answer, error) {
-	a := answer{status: response.StatusCode, header: response.Header}
+	a := answer{status: response.StatusCode, header: response.Header, closes: response.Close}
 	text, err := io.ReadAll(response.Body)
 	if err != nil {
 		return answer{}, err

@@ -21,9 +21,6 @@ const (
 	// How far a proof's time may be from the clock. STS ignores X-Amz-Expires and
 	// takes 15 minutes, so the endpoint has to look for itself.
 	proofWindow = 5 * time.Minute
-	// The clock of a request, less half a second for the answer to travel.
-	requestLimit = 9*time.Second - 500*time.Millisecond
-	bodyTimeout  = 5 * time.Second
 )
 
 // register checks one request from top to bottom, asks nobody before it must, and
@@ -58,7 +55,7 @@ func (e *endpoint) receive(w http.ResponseWriter, r *http.Request, ev *event) (r
 	if len(strings.Join(proofs, "")) > proofLimit {
 		return "", proofTooLarge
 	}
-	body, err := readBody(w, r)
+	body, err := e.readBody(w, r)
 	if err != nil {
 		return "", err
 	}
@@ -84,12 +81,12 @@ func (e *endpoint) receive(w http.ResponseWriter, r *http.Request, ev *event) (r
 }
 
 // readBody reads a body that has to come soon.
-func readBody(w http.ResponseWriter, r *http.Request) ([]byte, error) {
+func (e *endpoint) readBody(w http.ResponseWriter, r *http.Request) ([]byte, error) {
 	if r.ContentLength > bodyLimit {
 		return nil, bodyTooLarge
 	}
 	patience := http.NewResponseController(w)
-	if err := patience.SetReadDeadline(time.Now().Add(bodyTimeout)); err != nil {
+	if err := patience.SetReadDeadline(time.Now().Add(e.limits.body)); err != nil {
 		return nil, fmt.Errorf("%w: %w", bodyIncomplete, err)
 	}
 	body, err := io.ReadAll(io.LimitReader(r.Body, bodyLimit+1))

@@ -36,10 +36,6 @@ type endpoint struct {
 	stopping <-chan struct{}
 }
 
-// limits are how long a request may take, from its first byte on, and the one
-// question to STS who signed its proof.
-type limits struct{ request, identity time.Duration }
-
 func (e *endpoint) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if e.hang {
 		e.hangUp(w, r)

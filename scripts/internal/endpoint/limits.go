@@ -8,12 +8,28 @@ import (
 	"golang.org/x/time/rate"
 )
 
-// How much is under way at a time, and how much of one account.
-const (
-	mostIdentityCalls      = 256
-	mostRoleCalls          = 256
-	mostRoleCallsOfAccount = 64
-)
+// limits are what nobody may wear down.
+type limits struct {
+	// How long a request has from its first byte, the question who signed it, its
+	// body, a connection without a request, and an event whose database somebody
+	// else holds.
+	request, identity, body, idle, writer time.Duration
+	// How many questions are under way at a time.
+	identityCalls, roleCalls, roleCallsOfAccount int
+	// How many rows an account has, and events a row.
+	rows, history int
+}
+
+var theLimits = limits{
+	request:  9*time.Second - 500*time.Millisecond, // the rest is for the answer to travel
+	identity: 5 * time.Second,
+	body:     5 * time.Second,
+	idle:     5 * time.Second,
+	writer:   2 * time.Second,
+
+	identityCalls: 256, roleCalls: 256, roleCallsOfAccount: 64,
+	rows: 1000, history: 50,
+}
 
 // gate lets so many in at a time, and so many of one account. The others wait.
 type gate struct {

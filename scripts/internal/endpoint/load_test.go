@@ -6,8 +6,6 @@ import (
 	"io"
 	"net"
 	"net/http"
-	"os"
-	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -113,10 +111,7 @@ func TestNothingIsLostUnderLoad(t *testing.T) {
 	db := filepath.Join(t.TempDir(), "registrations.db")
 	sts := countSTS(t, verifyingSTS(t))
 	door := openDoor(t)
-	flags := []string{
-		"-db", db, "-sts", sts.url, "-admin", "127.0.0.1:0", "-listen", "127.0.0.1:0", "-audience", door.address,
-		"-cert", certificate.File, "-key", certificate.KeyFile,
-	}
+	flags := []string{"-db", db, "-sts", sts.url, "-audience", door.address}
 	process, r := startProcess(t, flags...)
 	door.leadTo(r)
 
@@ -141,7 +136,7 @@ func TestNothingIsLostUnderLoad(t *testing.T) {
 	t.Logf("killed when %d of %d were taken", atKill, *loaded)
 
 	intact(t, again, ids)
-	kept, err := openStore(t.Context(), db)
+	kept, err := openStore(t.Context(), db, theLimits)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -232,36 +227,6 @@ func intact(t testing.TB, r *running, ids []string) {
 			t.Errorf("registration %d was answered %q, and its row is %q", i, id, byRole[role].RegistrationID)
 		}
 	}
-}
-
-// startProcess runs the endpoint as a program of its own: this test binary, see
-// TestMain.
-func startProcess(t testing.TB, flags ...string) (*exec.Cmd, *running) {
-	t.Helper()
-	program, err := os.Executable()
-	if err != nil {
-		t.Fatal(err)
-	}
-	process := exec.CommandContext(t.Context(), program, flags...) // #nosec G204 -- this test
-	process.Env = append(os.Environ(), "ENDPOINT_PROCESS=1")
-	r := &running{log: &lockedBuffer{}}
-	process.Stderr = r.log
-	stdout, err := process.StdoutPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := process.Start(); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		_ = process.Process.Kill() // it may have ended
-		_ = process.Wait()
-		if t.Failed() {
-			t.Logf("the endpoint's log ends:\n%s", r.log)
-		}
-	})
-	r.ready(t, stdout)
-	return process, r
 }
 
 // BenchmarkRegistrations: 2,000 registrations from 200 concurrent callers an

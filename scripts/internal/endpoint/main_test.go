@@ -11,10 +11,8 @@ import (
 	"log/slog"
 	"net/http"
 	"os"
-	"os/signal"
 	"strings"
 	"sync"
-	"syscall"
 	"testing"
 	"time"
 
@@ -38,23 +36,12 @@ var (
 
 func TestMain(m *testing.M) {
 	if os.Getenv("ENDPOINT_PROCESS") != "" {
-		os.Exit(process()) // the tests start this binary where they need a process to kill
+		os.Exit(Main()) // the tests start this binary where they need a process to kill
 	}
-	os.Exit(run(m))
+	os.Exit(tests(m))
 }
 
-// process is what scripts/endpoint does.
-func process() int {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	defer stop()
-	if err := Run(ctx, os.Args[1:], os.Stdout, os.Stderr); err != nil {
-		fmt.Fprintln(os.Stderr, "endpoint:", err)
-		return 1
-	}
-	return 0
-}
-
-func run(m *testing.M) int {
+func tests(m *testing.M) int {
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
 	var err error
@@ -172,14 +159,41 @@ func (r *running) ready(t testing.TB, stdout io.Reader) {
 	}
 }
 
+// lockedBuffer is a log that can be read, and waited for, while it is written.
 type lockedBuffer struct {
 	mu     sync.Mutex
 	buffer bytes.Buffer
+	more   chan struct{} // closed with the next line
+}
+
+// await waits until the log says something.
+func (b *lockedBuffer) await(t testing.TB, text string) {
+	t.Helper()
+	for {
+		b.mu.Lock()
+		if b.more == nil {
+			b.more = make(chan struct{})
+		}
+		more, there := b.more, bytes.Contains(b.buffer.Bytes(), []byte(text))
+		b.mu.Unlock()
+		if there {
+			return
+		}
+		select {
+		case <-more:
+		case <-t.Context().Done():
+			t.Fatalf("the log does not say %q", text)
+		}
+	}
 }
 
 func (b *lockedBuffer) Write(p []byte) (int, error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
+	if b.more != nil {
+		close(b.more)
+		b.more = nil
+	}
 	return b.buffer.Write(p)
 }
 

@@ -54,6 +54,7 @@ func (e *early) names(roleArn string, now time.Time) bool {
 // hangUp says nothing until the caller goes or the endpoint stops, and then
 // breaks the connection.
 func (e *endpoint) hangUp(w http.ResponseWriter, r *http.Request) {
+	connectionOf(r).whole()
 	patient := http.NewResponseController(w)
 	_ = patient.SetReadDeadline(time.Time{})  // a server that cannot lift its own limits
 	_ = patient.SetWriteDeadline(time.Time{}) // hangs up sooner, which is as good

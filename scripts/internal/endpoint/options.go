@@ -31,7 +31,7 @@ type options struct {
 }
 
 func parseOptions(args []string, usage io.Writer) (options, error) {
-	o := options{limits: limits{request: requestLimit, identity: stsTimeout}}
+	o := options{limits: theLimits}
 	flags := flag.NewFlagSet("endpoint", flag.ContinueOnError)
 	flags.SetOutput(io.Discard) // a wrong value is told once, by the error
 	flags.StringVar(&o.listen, "listen", "127.0.0.1:8443", "serve registrations on this `address`; port 0 picks a free one")

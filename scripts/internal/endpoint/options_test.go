@@ -5,40 +5,56 @@ import (
 	"encoding/json"
 	"io"
 	"log/slog"
-	"net/http"
-	"path/filepath"
 	"strings"
-	"syscall"
 	"testing"
-	"time"
 )
 
 func TestCommandLinesThatMakeNoSenseAreRefused(t *testing.T) {
 	t.Parallel()
-	pair := []string{"-cert", "c", "-key", "k"}
 	for name, c := range map[string]struct {
-		args []string
+		args string // behind -cert and -key
 		want string // in the error; empty: it is fine
 	}{
-		"the design's":                {append(pair, "-listen", "127.0.0.1:8443", "-audience", "registration.example.com", "-sts", "http://127.0.0.1:4566", "-db", "x.db", "-admin", "127.0.0.1:0", "-verify-role=false", "-tickets", "1,2@111122223333", "-refuse", "no", "-throttle", "3", "-early", "5", "-hang"), ""},
-		"no certificate":              {[]string{"-key", "k"}, "-cert and -key"},
-		"an admin for everybody":      {append(pair, "-admin", "0.0.0.0:8080"), "loopback"},
-		"an admin on every interface": {append(pair, "-admin", ":8080"), "loopback"},
-		"an admin by a name":          {append(pair, "-admin", "admin.example:8080"), "loopback"},
-		"an admin on IPv6":            {append(pair, "-admin", "[::1]:8080"), ""},
-		"an STS in the clear":         {append(pair, "-sts", "http://sts.example"), "loopback"},
-		"an STS with a path":          {append(pair, "-sts", "https://sts.example/x"), "HOST"},
-		"an STS without a scheme":     {append(pair, "-sts", "127.0.0.1:4566"), "first path segment"},
-		"a ticket with a blank":       {append(pair, "-tickets", "1, 2"), "ticket"},
-		"a ticket of a short account": {append(pair, "-tickets", "1@2"), "ticket"},
-		"a negative throttle":         {append(pair, "-throttle", "-1"), "negative"},
-		"an argument":                 {append(pair, "serve"), "flags only"},
+		"the design's": {args: "-listen 127.0.0.1:8443 -audience registration.example.com -sts http://127.0.0.1:4566" +
+			" -db x.db -admin 127.0.0.1:0 -verify-role=false -tickets 1,2@111122223333 -per-account 5 -connections 10" +
+			" -refuse no -throttle 3 -early 5 -hang"},
+		"no key":                       {args: "-key=", want: "-cert and -key"},
+		"an admin for everybody":       {args: "-admin 0.0.0.0:8080", want: "loopback"},
+		"an admin on every interface":  {args: "-admin :8080", want: "loopback"},
+		"an admin by a name":           {args: "-admin admin.example:8080", want: "loopback"},
+		"an admin on IPv6":             {args: "-admin [::1]:8080"},
+		"an STS in the clear":          {args: "-sts http://sts.example", want: "loopback"},
+		"an STS with a path":           {args: "-sts https://sts.example/x", want: "HOST"},
+		"an STS without a host":        {args: "-sts https://", want: "HOST"},
+		"an STS with a query":          {args: "-sts https://sts.example/?x", want: "HOST"},
+		"an STS with a user":           {args: "-sts https://me@sts.example", want: "HOST"},
+		"an STS without a scheme":      {args: "-sts 127.0.0.1:4566", want: "first path segment"},
+		"a ticket without a number":    {args: "-tickets 1,,2", want: "ticket"},
+		"a ticket of a short account":  {args: "-tickets 1@2", want: "ticket"},
+		"a negative throttle":          {args: "-throttle -1", want: "negative"},
+		"a negative number of seconds": {args: "-early -1", want: "negative"},
+		"less than none of an account": {args: "-per-account -1", want: "-per-account"},
+		"no limit of an account":       {args: "-per-account 0"},
+		"no connections":               {args: "-connections 0", want: "-connections"},
+		"a number in words":            {args: "-throttle three", want: `invalid value "three" for flag -throttle`},
+		"every address":                {args: "-listen 0.0.0.0:8443", want: "-audience"},
+		"every address of IPv6":        {args: "-listen [::]:8443", want: "-audience"},
+		"every address without one":    {args: "-listen :8443", want: "-audience"},
+		"every address, and a name":    {args: "-listen :8443 -audience registration.example.com:8443"},
+		"an audience with a scheme":    {args: "-audience https://registration.example.com", want: "-audience"},
+		"an audience with a path":      {args: "-audience registration.example.com/v1", want: "-audience"},
+		"an unknown flag":              {args: "-verify-roles=false", want: "verify-roles"},
+		"an argument":                  {args: "serve", want: "flags only"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			_, err := parseOptions(c.args, io.Discard)
+			var told bytes.Buffer
+			_, err := parseOptions(append([]string{"-cert", "c", "-key", "k"}, strings.Fields(c.args)...), &told)
 			if (err == nil) != (c.want == "") || err != nil && !strings.Contains(err.Error(), c.want) {
 				t.Errorf("error %v, want one with %q", err, c.want)
+			}
+			if told.Len() > 0 {
+				t.Errorf("what the error says is told twice: %s", &told)
 			}
 		})
 	}
@@ -56,81 +72,11 @@ func TestFilesThatAreNotThereAreNamed(t *testing.T) {
 		"no database": {options{cert: cert, key: key, db: cert}, "prepare the database"},
 		"address":     {options{cert: cert, key: key, listen: "127.0.0.1:http-alt-nowhere"}, "listen for registrations"},
 	} {
-		if err := serve(t.Context(), c.o, io.Discard, slog.New(slog.DiscardHandler)); err == nil || !strings.Contains(err.Error(), c.want) {
+		c.o.limits = theLimits
+		err := serve(t.Context(), c.o, io.Discard, slog.New(slog.DiscardHandler))
+		if err == nil || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("%s: error %v, want one with %q", name, err, c.want)
 		}
-	}
-}
-
-// TestARestartLosesNothing also ends the endpoint by a signal, while a request is
-// under way.
-func TestARestartLosesNothing(t *testing.T) {
-	t.Parallel()
-	db := filepath.Join(t.TempDir(), "registrations?of=#100%.db")
-	verifying, goOn := make(chan struct{}), make(chan struct{})
-	sts := countSTS(t, scripted{assume: func(w http.ResponseWriter, r *http.Request) {
-		if r.FormValue("RoleArn") == roleArn+"2" && r.FormValue("ExternalId") == "" {
-			close(verifying)
-			<-goOn
-		}
-		assumable(w, r)
-	}})
-	flags := []string{"-db", db, "-sts", sts.url, "-admin", "127.0.0.1:0", "-listen", "127.0.0.1:0", "-cert", certificate.File, "-key", certificate.KeyFile}
-	process, r := startProcess(t, flags...)
-	r.expect(t, r.newCall(somebody, "Create", map[string]any{"issuedAt": "2026-01-02T00:00:00Z", "ticketId": "1"}), nil)
-	r.expect(t, r.newCall(somebody, "Update", map[string]any{"issuedAt": "2026-01-03T00:00:00Z", "ticketId": "2"}), nil)
-	slow, answered := r.newCall(somebody, "Create", map[string]any{"roleArn": roleArn + "2"}), make(chan answer, 1)
-	go func() {
-		a, err := r.try(t, slow)
-		if err != nil {
-			t.Error(err)
-		}
-		answered <- a
-	}()
-	<-verifying
-	if err := process.Process.Signal(syscall.SIGTERM); err != nil {
-		t.Fatal(err)
-	}
-	time.Sleep(50 * time.Millisecond) // the signal is on its way; sooner is as good
-	close(goOn)
-	if a := <-answered; a.status != http.StatusOK {
-		t.Errorf("the request under way is answered %v", a)
-	}
-	r.http.CloseIdleConnections()
-	if err := process.Wait(); err != nil {
-		t.Errorf("the endpoint ended with %v", err)
-	}
-
-	_, again := startProcess(t, flags...)
-	rows := again.list(t)
-	if len(rows) != 2 || rows[0].TicketID != "2" || len(rows[0].History) != 2 {
-		t.Errorf("rows after the restart: %+v", rows)
-	}
-	again.expect(t, again.newCall(somebody, "Update", map[string]any{"issuedAt": "2026-01-02T12:00:00Z", "ticketId": "1"}), overtaken)
-	tried := sts.trust.Load()
-	again.expect(t, again.newCall(somebody, "Update", map[string]any{"issuedAt": "2026-01-04T00:00:00Z", "ticketId": "1"}), nil)
-	if sts.trust.Load() != tried {
-		t.Error("what the row said before its last change was forgotten")
-	}
-}
-
-func TestAHungRequestDoesNotOutliveTheEndpoint(t *testing.T) {
-	t.Parallel()
-	process, r := startProcess(t, "-hang", "-admin", "127.0.0.1:0", "-listen", "127.0.0.1:0", "-verify-role=false", "-cert", certificate.File, "-key", certificate.KeyFile)
-	ended := make(chan error, 1)
-	go func() {
-		_, err := r.try(t, r.newCall(somebody, "Create", nil))
-		ended <- err
-	}()
-	time.Sleep(200 * time.Millisecond)
-	if err := process.Process.Signal(syscall.SIGINT); err != nil {
-		t.Fatal(err)
-	}
-	if err := <-ended; err == nil {
-		t.Error("a hung request was answered")
-	}
-	if err := process.Wait(); err != nil {
-		t.Errorf("the endpoint ended with %v", err)
 	}
 }
 

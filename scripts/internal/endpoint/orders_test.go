@@ -430,7 +430,7 @@ func TestNobodyShutsOutWhatComesLater(t *testing.T) {
 
 func TestAnEventFromTheFutureCountsAsWhenItCameFirst(t *testing.T) {
 	t.Parallel()
-	kept, err := openStore(t.Context(), "")
+	kept, err := openStore(t.Context(), "", theLimits)
 	if err != nil {
 		t.Fatal(err)
 	}

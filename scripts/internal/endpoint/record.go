@@ -13,7 +13,7 @@ import (
 
 // record takes an event into its row, in a transaction. The row is looked at
 // again first: since it was seen, other events may have come.
-func record(ctx context.Context, tx *sql.Tx, e event) (id string, gone bool, err error) {
+func (s *store) record(ctx context.Context, tx *sql.Tx, e event) (id string, gone bool, err error) {
 	r, err := find(ctx, tx, e)
 	if err != nil {
 		return "", false, err
@@ -26,7 +26,7 @@ func record(ctx context.Context, tx *sql.Tx, e event) (id string, gone bool, err
 		return r.id, gone, nil
 	}
 	if r.events == 0 {
-		made, err := makeRoom(ctx, tx, e.accountID)
+		made, err := s.makeRoom(ctx, tx, e.accountID)
 		if err != nil {
 			return "", false, err
 		}
@@ -39,7 +39,7 @@ func record(ctx context.Context, tx *sql.Tx, e event) (id string, gone bool, err
 		r.id = rand.Text()
 	}
 	r.apply(e)
-	return r.id, gone, write(ctx, tx, e, r)
+	return r.id, gone, s.writeEvent(ctx, tx, e, r)
 }
 
 // stillTakes tells whether what was found out of an event holds for the row as it is now.
@@ -58,13 +58,13 @@ func (r row) stillTakes(e event) error {
 
 // makeRoom sees that an account has fewer rows than it may have; the oldest
 // deleted one makes room.
-func makeRoom(ctx context.Context, tx *sql.Tx, account string) (made bool, err error) {
+func (s *store) makeRoom(ctx context.Context, tx *sql.Tx, account string) (made bool, err error) {
 	var rows int
 	query := `SELECT count(*) FROM registrations WHERE account_id = ?`
 	if err := tx.QueryRowContext(ctx, query, account).Scan(&rows); err != nil {
 		return false, fmt.Errorf("count the registrations of an account: %w", err)
 	}
-	if rows < mostRows {
+	if rows < s.limits.rows {
 		return true, nil
 	}
 	removed, err := tx.ExecContext(ctx, `
@@ -77,10 +77,11 @@ func makeRoom(ctx context.Context, tx *sql.Tx, account string) (made bool, err e
 	return count > 0, err
 }
 
-// write writes the row, the event, and which role it opened.
-func write(ctx context.Context, tx *sql.Tx, e event, r row) error {
-	for _, part := range []func(context.Context, *sql.Tx, event, row) error{writeRow, writeHistory, writeOpened} {
-		if err := part(ctx, tx, e, r); err != nil {
+// writeEvent writes the row, the event, and which role it opened.
+func (s *store) writeEvent(ctx context.Context, tx *sql.Tx, e event, r row) error {
+	type part func(context.Context, *sql.Tx, event, row) error
+	for _, write := range []part{writeRow, s.writeHistory, writeOpened} {
+		if err := write(ctx, tx, e, r); err != nil {
 			return fmt.Errorf("write registration %s: %w", r.id, err)
 		}
 	}
@@ -110,7 +111,7 @@ func writeRow(ctx context.Context, tx *sql.Tx, e event, r row) error {
 	return err
 }
 
-func writeHistory(ctx context.Context, tx *sql.Tx, e event, r row) error {
+func (s *store) writeHistory(ctx context.Context, tx *sql.Tx, e event, r row) error {
 	entry, err := json.Marshal(registrations.Event{
 		At: e.at.UTC().Format(time.RFC3339), RequestType: e.requestType, RequestID: e.requestID,
 		IssuedAt: r.issuedAt.Format(time.RFC3339), TicketID: e.ticketID,
@@ -126,7 +127,7 @@ func writeHistory(ctx context.Context, tx *sql.Tx, e event, r row) error {
 		return err
 	}
 	_, err = tx.ExecContext(ctx,
-		`DELETE FROM history WHERE registration_id = ? AND number <= ?`, r.id, r.events-mostHistory)
+		`DELETE FROM history WHERE registration_id = ? AND number <= ?`, r.id, r.events-s.limits.history)
 	return err
 }
 

@@ -6,12 +6,35 @@ import (
 	"context"
 	"errors"
 	"flag"
+	"fmt"
 	"io"
 	"log/slog"
+	"os"
+	"os/signal"
+	"syscall"
 )
 
-// Run serves with the flags of the command line until the context ends.
-func Run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
+// Main is the program. A signal ends what has begun, and a second one ends it at once.
+func Main() (status int) {
+	ctx, stop := context.WithCancel(context.Background())
+	defer stop()
+	signals := make(chan os.Signal, 2)
+	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
+	go func() {
+		<-signals
+		stop()
+		<-signals
+		os.Exit(1)
+	}()
+	if err := run(ctx, os.Args[1:], os.Stdout, os.Stderr); err != nil {
+		_, _ = fmt.Fprintln(os.Stderr, "endpoint:", err)
+		return 1
+	}
+	return 0
+}
+
+// run serves with the flags of the command line until the context ends.
+func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	o, err := parseOptions(args, stderr)
 	if errors.Is(err, flag.ErrHelp) {
 		return nil

@@ -20,7 +20,6 @@ const (
 	// A request's headers have 20 KiB: net/http allows 4 KiB more than it is told.
 	headerLimit   = 16 << 10
 	headerTimeout = 5 * time.Second
-	idleTimeout   = 5 * time.Second
 	// Nobody takes longer to read an answer than the function waits for it.
 	answerTimeout = 10 * time.Second
 	// How long requests that are under way have when the endpoint is stopped.
@@ -40,8 +39,8 @@ func serve(ctx context.Context, o options, stdout io.Writer, log *slog.Logger) e
 	defer stop()
 	e := &endpoint{
 		audience: o.audience, limits: o.limits, sts: newSTSClient(o.sts), tickets: o.tickets, log: log,
-		identityCalls: newGate(mostIdentityCalls, mostIdentityCalls),
-		roleCalls:     newGate(mostRoleCalls, mostRoleCallsOfAccount),
+		identityCalls: newGate(o.limits.identityCalls, o.limits.identityCalls),
+		roleCalls:     newGate(o.limits.roleCalls, o.limits.roleCallsOfAccount),
 		gives:         newBuckets(o.perAccount), takes: newBuckets(o.perAccount),
 		refuse: o.refuse, throttle: &throttle{perSecond: o.throttle},
 		early: &early{lasts: o.early, first: map[string]time.Time{}}, hang: o.hang, stopping: stopping.Done(),
@@ -53,8 +52,11 @@ func serve(ctx context.Context, o options, stdout io.Writer, log *slog.Logger) e
 		}
 		e.role = &roleVerifier{credentials: credentials, signer: v4.NewSigner(), sts: e.sts}
 	}
-	if e.store, err = openStore(ctx, o.db); err != nil {
+	if e.store, err = openStore(ctx, o.db, o.limits); err != nil {
 		return err
+	}
+	if err := e.store.forget(ctx, time.Now()); err != nil {
+		return errors.Join(err, e.store.close())
 	}
 	forgetting := make(chan struct{})
 	go func() {
@@ -88,16 +90,16 @@ func findCredentials(ctx context.Context, log *slog.Logger) (aws.CredentialsProv
 	return settings.Credentials, nil
 }
 
-// forget removes what was deleted long ago, at the start and from time to time.
+// forget removes what was deleted long ago, from time to time.
 func (e *endpoint) forget(ctx context.Context) {
 	hourly := time.NewTicker(forgetEvery)
 	defer hourly.Stop()
 	for {
-		if err := e.store.forget(ctx, time.Now()); err != nil {
-			e.log.WarnContext(ctx, "forget what was deleted", "error", err.Error())
-		}
 		select {
-		case <-hourly.C:
+		case now := <-hourly.C:
+			if err := e.store.forget(ctx, now); err != nil {
+				e.log.WarnContext(ctx, "forget what was deleted", "error", err.Error())
+			}
 		case <-ctx.Done():
 			return
 		}
@@ -147,7 +149,7 @@ func (e *endpoint) server(handler http.Handler) *http.Server {
 		Handler:           handler,
 		ReadHeaderTimeout: headerTimeout,
 		WriteTimeout:      answerTimeout,
-		IdleTimeout:       idleTimeout,
+		IdleTimeout:       e.limits.idle,
 		MaxHeaderBytes:    headerLimit,
 		Protocols:         &http.Protocols{},
 		ErrorLog:          slog.NewLogLogger(e.log.Handler(), slog.LevelWarn),

@@ -2,7 +2,6 @@ package endpoint
 
 import (
 	"context"
-	"crypto/rand"
 	"database/sql"
 	_ "embed"
 	"encoding/json"
@@ -22,59 +21,66 @@ var schema string
 const (
 	schemaVersion = 2 // changes with schema.sql
 	mostReaders   = 64
-	// How long an event waits for a database that somebody else holds.
-	writerPatience = 2 * time.Second
-	writerRetry    = 20 * time.Millisecond
-)
-
-// What one account can have recorded.
-const (
-	mostRows    = 1000
-	mostHistory = 50                 // of a row
-	mostOpened  = 5000               // names of roles; IAM lets an account have no more roles at a time
-	forgotten   = 7 * 24 * time.Hour // a deleted row, after its last event
+	writerRetry   = 20 * time.Millisecond
+	mostOpened    = 5000               // of an account; IAM lets it have no more roles at a time
+	forgotten     = 7 * 24 * time.Hour // a deleted row, after its last event
 )
 
 // store keeps one row for a stack and a role, and what happened to it. One
 // goroutine writes; readers have connections of their own and wait for nobody.
 type store struct {
+	limits          limits
 	readers, writer *sql.DB
-	keeper          *sql.Conn // memory lasts as long as somebody is connected to it
 	jobs            chan job
 	written         chan struct{} // closed when the last job is done
 }
 
 // openStore opens a file, or memory without one.
-func openStore(ctx context.Context, file string) (*store, error) {
-	// FULL: an answer of 200 means that the row is on the disk.
-	settings := "_pragma=synchronous(FULL)&_pragma=foreign_keys(1)"
-	name := "file:" + rand.Text() + "?mode=memory&cache=shared&" + settings
-	// In memory a reader would wait for the writer, and sees no row half written
-	// either: each is written by one statement.
-	reading := "&_pragma=read_uncommitted(1)"
-	if file != "" {
-		if err := createPrivately(file); err != nil {
-			return nil, fmt.Errorf("open the database: %w", err)
-		}
-		name, reading = "file:"+(&url.URL{Path: file}).EscapedPath()+"?"+settings, ""
+func openStore(ctx context.Context, file string, most limits) (_ *store, err error) {
+	s := &store{limits: most, jobs: make(chan job), written: make(chan struct{})}
+	if file == "" {
+		// Memory belongs to one connection. Nobody keeps it for long: there is no disk
+		// to wait for, and the list is read in pieces.
+		s.writer, err = connect(":memory:", "_txlock=immediate", 1)
+		s.readers = s.writer
+	} else {
+		err = s.openFile(file)
 	}
-	writer, err := sql.Open("sqlite", name+"&_pragma=journal_mode(WAL)&_txlock=immediate")
 	if err != nil {
 		return nil, fmt.Errorf("open the database: %w", err)
 	}
-	writer.SetMaxOpenConns(1)
-	readers, err := sql.Open("sqlite", name+"&_pragma=query_only(1)"+reading)
-	if err != nil {
-		return nil, errors.Join(fmt.Errorf("open the database: %w", err), writer.Close())
-	}
-	readers.SetMaxOpenConns(mostReaders)
-	readers.SetMaxIdleConns(mostReaders)
-	s := &store{readers: readers, writer: writer, jobs: make(chan job), written: make(chan struct{})}
 	if err := s.prepare(ctx); err != nil {
-		return nil, errors.Join(fmt.Errorf("prepare the database %s: %w", file, err), readers.Close(), writer.Close())
+		return nil, errors.Join(fmt.Errorf("prepare the database %s: %w", file, err), s.closeAll())
 	}
 	go s.write()
 	return s, nil
+}
+
+// openFile lets readers and the writer have connections of their own: with a
+// write-ahead log they see what is committed, and wait for nobody.
+func (s *store) openFile(file string) (err error) {
+	if err := createPrivately(file); err != nil {
+		return err
+	}
+	path := (&url.URL{Path: file}).EscapedPath()
+	// FULL: an answer of 200 means that the row is on the disk.
+	if s.writer, err = connect(path, "_txlock=immediate&_pragma=journal_mode(WAL)&_pragma=synchronous(FULL)", 1); err != nil {
+		return err
+	}
+	if s.readers, err = connect(path, "_pragma=query_only(1)", mostReaders); err != nil {
+		return errors.Join(err, s.writer.Close())
+	}
+	return nil
+}
+
+func connect(path, settings string, most int) (*sql.DB, error) {
+	db, err := sql.Open("sqlite", "file:"+path+"?_pragma=foreign_keys(1)&"+settings)
+	if err != nil {
+		return nil, err
+	}
+	db.SetMaxOpenConns(most)
+	db.SetMaxIdleConns(most)
+	return db, nil
 }
 
 // createPrivately makes the file for its owner alone. SQLite would make it
@@ -88,10 +94,7 @@ func createPrivately(file string) error {
 }
 
 // prepare makes the tables, and finds out whether the database can be written.
-func (s *store) prepare(ctx context.Context) (err error) {
-	if s.keeper, err = s.readers.Conn(ctx); err != nil {
-		return err
-	}
+func (s *store) prepare(ctx context.Context) error {
 	return s.transact(ctx, time.Now(), func(ctx context.Context, tx *sql.Tx) error {
 		var tables, version int
 		query := `SELECT (SELECT count(*) FROM sqlite_master), user_version FROM pragma_user_version`
@@ -109,15 +112,17 @@ func (s *store) prepare(ctx context.Context) (err error) {
 func (s *store) close() error {
 	close(s.jobs)
 	<-s.written
-	return errors.Join(s.keeper.Close(), s.readers.Close(), s.writer.Close())
+	return s.closeAll()
 }
+
+func (s *store) closeAll() error { return errors.Join(s.readers.Close(), s.writer.Close()) }
 
 // transact runs one transaction to its end, once it has begun. While somebody
 // else holds the database it tries again, until its patience is over.
 func (s *store) transact(ctx context.Context, since time.Time, work func(context.Context, *sql.Tx) error) error {
 	began := context.WithoutCancel(ctx)
 	tx, err := s.writer.BeginTx(began, nil)
-	for busy(err) && time.Since(since) < writerPatience && ctx.Err() == nil {
+	for busy(err) && time.Since(since) < s.limits.writer && ctx.Err() == nil {
 		time.Sleep(writerRetry)
 		tx, err = s.writer.BeginTx(began, nil)
 	}
@@ -227,7 +232,7 @@ func (s *store) write() {
 	for j := range s.jobs {
 		var o outcome
 		o.err = s.transact(j.ctx, j.since, func(ctx context.Context, tx *sql.Tx) (err error) {
-			o.id, o.gone, err = record(ctx, tx, j.event)
+			o.id, o.gone, err = s.record(ctx, tx, j.event)
 			return err
 		})
 		j.done <- o

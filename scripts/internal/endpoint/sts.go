@@ -12,12 +12,9 @@ import (
 	"time"
 )
 
-// Limits of one question to STS. A real answer has some 500 bytes, with a
-// session's token up to 3,000.
-const (
-	stsTimeout     = 5 * time.Second
-	stsAnswerLimit = 16 << 10
-)
+// stsAnswerLimit is what is read of an answer. A real one has some 500 bytes, with
+// a session's token up to 3,000.
+const stsAnswerLimit = 16 << 10
 
 // stsClient asks AWS STS, or with another base URL the local cloud. The base
 // changes where a call goes, never what is asked or checked.
@@ -31,10 +28,10 @@ func newSTSClient(base *url.URL) *stsClient {
 		Transport: &http.Transport{
 			Proxy:               nil, // nobody stands between this endpoint and AWS
 			TLSClientConfig:     &tls.Config{MinVersion: tls.VersionTLS12},
-			TLSHandshakeTimeout: stsTimeout,
+			TLSHandshakeTimeout: theLimits.identity,
 			ForceAttemptHTTP2:   true,
 			DisableCompression:  true,
-			MaxIdleConnsPerHost: mostIdentityCalls + mostRoleCalls,
+			MaxIdleConnsPerHost: theLimits.identityCalls + theLimits.roleCalls,
 			IdleConnTimeout:     time.Minute,
 		},
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },

@@ -1,0 +1,209 @@
+package endpoint
+
+import (
+	"database/sql"
+	"fmt"
+	"path/filepath"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/doitintl/aws-ro-access/scripts/internal/registrations"
+)
+
+// database opens the endpoint's file as somebody else.
+func database(t *testing.T, file string) *sql.Conn {
+	t.Helper()
+	db, err := sql.Open("sqlite", "file:"+file+"?_pragma=busy_timeout(5000)")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = db.Close() }) // the test is over
+	conn, err := db.Conn(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return conn
+}
+
+func do(t *testing.T, conn *sql.Conn, statement string, args ...any) {
+	t.Helper()
+	if _, err := conn.ExecContext(t.Context(), statement, args...); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// TestADatabaseThatSomebodyElseHolds: all callers are told at about the same time,
+// and those who only read wait for nobody.
+func TestADatabaseThatSomebodyElseHolds(t *testing.T) {
+	t.Parallel()
+	const patience = 500 * time.Millisecond
+	file := filepath.Join(t.TempDir(), "registrations.db")
+	r, _ := startScripted(t, scripted{}, []string{"-db", file, "-per-account", "0"}, func(o *options) {
+		o.limits.writer = patience
+	})
+	base := time.Now().Add(-time.Hour)
+	r.expect(t, create(2, nil, nil).call(r, base), nil)
+	holder := database(t, file)
+	do(t, holder, "BEGIN EXCLUSIVE")
+	began := time.Now()
+	r.expect(t, create(1, nil, nil).call(r, base), overtaken)
+	if rows := r.list(t); len(rows) != 1 {
+		t.Errorf("rows: %+v", rows)
+	}
+	if took := time.Since(began); took > 5*time.Second {
+		t.Errorf("reading took %v", took)
+	}
+	var all sync.WaitGroup
+	for i := range 40 {
+		all.Go(func() {
+			began := time.Now()
+			r.expect(t, create(3, map[string]any{"ticketId": fmt.Sprint(i)}, nil).call(r, base), storageUnavailable)
+			// One after another they would wait for twenty seconds.
+			if took := time.Since(began); took > 10*patience {
+				t.Errorf("a caller waited %v", took)
+			}
+		})
+	}
+	all.Wait()
+	do(t, holder, "ROLLBACK")
+	r.expect(t, create(3, nil, nil).call(r, base), nil)
+	r.endsAs(t, registrations.Active, 2)
+}
+
+// TestASlowDatabaseLeavesTheClockAlone: its patience is longer than the clock.
+func TestASlowDatabaseLeavesTheClockAlone(t *testing.T) {
+	t.Parallel()
+	file := filepath.Join(t.TempDir(), "registrations.db")
+	r, _ := startScripted(t, scripted{}, []string{"-db", file}, func(o *options) {
+		o.limits.writer, o.limits.request = 20*time.Second, time.Second
+	})
+	holder := database(t, file)
+	do(t, holder, "BEGIN IMMEDIATE")
+	began := time.Now()
+	r.expect(t, r.newCall(somebody, "Create", nil), storageUnavailable)
+	if took := time.Since(began); took > 10*time.Second {
+		t.Errorf("the answer took %v", took)
+	}
+	do(t, holder, "ROLLBACK")
+}
+
+func TestAnAccountHasSoManyRows(t *testing.T) {
+	t.Parallel()
+	r, _ := startScripted(t, scripted{identify: byAccount}, []string{"-verify-role=false"}, func(o *options) {
+		o.limits.rows = 3
+	})
+	send := func(requestType string, role int, want *Problem) {
+		t.Helper()
+		members := map[string]any{"roleArn": fmt.Sprint(roleArn, role)}
+		r.expect(t, r.ofAccount(customer, requestType, members), want)
+	}
+	send("Create", 1, nil)
+	send("Create", 2, nil)
+	send("Create", 3, nil)
+	send("Create", 4, accountIsFull)
+	send("Update", 4, accountIsFull)
+	send("Delete", 4, notRegistered) // answered, and not kept
+	r.expect(t, r.ofAccount(stranger, "Create", nil), nil)
+	if rows := r.list(t); len(rows) != 4 {
+		t.Errorf("%d rows", len(rows))
+	}
+	send("Update", 3, nil)
+	send("Delete", 2, nil)
+	send("Create", 5, nil) // in the place of 2
+	send("Create", 4, accountIsFull)
+	send("Delete", 1, nil)
+	send("Delete", 6, notRegistered) // in the place of 1
+	roles := map[string]string{}
+	for _, row := range r.list(t) {
+		roles[row.RoleArn[len(row.RoleArn)-1:]] = row.Status
+	}
+	want := map[string]string{
+		"3": registrations.Active, "5": registrations.Active, "6": registrations.Deleted, "F": registrations.Active,
+	}
+	if fmt.Sprint(roles) != fmt.Sprint(want) {
+		t.Errorf("the rows are %v, want %v", roles, want)
+	}
+}
+
+func TestARowKeepsItsNewestEvents(t *testing.T) {
+	t.Parallel()
+	r, _ := startScripted(t, scripted{}, []string{"-verify-role=false"}, func(o *options) { o.limits.history = 3 })
+	base := time.Now().Add(-time.Hour)
+	for minute := 1; minute <= 7; minute++ {
+		r.expect(t, create(minute, map[string]any{"ticketId": fmt.Sprint(minute)}, nil).call(r, base), nil)
+	}
+	row := r.endsAs(t, registrations.Active, 3)
+	for i, want := range []string{"5", "6", "7"} {
+		if row.History[i].TicketID != want {
+			t.Errorf("event %d is of ticket %s, want %s", i, row.History[i].TicketID, want)
+		}
+	}
+}
+
+func TestADeletedRowIsForgottenAfterSevenDays(t *testing.T) {
+	t.Parallel()
+	file := filepath.Join(t.TempDir(), "registrations.db")
+	r, _ := startScripted(t, scripted{}, []string{"-db", file})
+	for _, role := range []string{"Forgotten", "Kept", "Stands"} {
+		members := map[string]any{"roleArn": roleArn + role}
+		r.expect(t, r.newCall(somebody, "Create", members), nil)
+		if role != "Stands" {
+			r.expect(t, r.newCall(somebody, "Delete", members), nil)
+		}
+	}
+	holder := database(t, file)
+	for role, age := range map[string]time.Duration{
+		"Forgotten": 7*24*time.Hour + time.Minute, "Kept": 7*24*time.Hour - time.Minute, "Stands": 30 * 24 * time.Hour,
+	} {
+		do(t, holder, "UPDATE registrations SET taken_at = ? WHERE role_arn = ?", time.Now().Add(-age).Unix(), roleArn+role)
+	}
+	again, _ := startScripted(t, scripted{identify: bySession}, []string{"-db", file})
+	left := map[string]bool{}
+	for _, row := range again.list(t) {
+		left[row.RoleArn] = true
+	}
+	if !left[roleArn+"Kept"] || !left[roleArn+"Stands"] || len(left) != 2 {
+		t.Errorf("the rows left are %v", left)
+	}
+	var events int
+	if err := holder.QueryRowContext(t.Context(), "SELECT count(*) FROM history").Scan(&events); err != nil || events != 3 {
+		t.Errorf("%d events are left, %v", events, err)
+	}
+	// Whom DoiT was let into is not forgotten.
+	c := again.newCall(somebody, "Create", map[string]any{"roleArn": roleArn + "New"})
+	c.as.AccessKeyID = "ASIADOITSUPPORTROLEFORGOTTEN"
+	again.expect(t, c, nil) // the test's own: the name is another one
+	do(t, holder, "UPDATE opened SET role_name = 'DOITSUPPORTROLEFORGOTTEN' WHERE role_name LIKE '%Forgotten'")
+	again.expect(t, c, fromSupportRole)
+}
+
+// TestReadersAndTheWriterAreNotInEachOthersWay reads the list while everybody writes.
+func TestReadersAndTheWriterAreNotInEachOthersWay(t *testing.T) {
+	t.Parallel()
+	for name, flags := range map[string][]string{
+		"in memory": nil, "on a file": {"-db", filepath.Join(t.TempDir(), "registrations.db")},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			r, _ := startScripted(t, scripted{}, append(flags, "-verify-role=false", "-per-account", "0"))
+			var all sync.WaitGroup
+			for writer := range 4 {
+				all.Go(func() {
+					for i := range 10 {
+						r.expect(t, r.newCall(somebody, "Create", map[string]any{
+							"roleArn": fmt.Sprint(roleArn, writer, "-", i), "issuedAt": "2026-01-01T00:00:00Z",
+						}), nil)
+						if rows := r.list(t); len(rows) <= i {
+							t.Errorf("%d rows after %d Creates", len(rows), i+1)
+						}
+					}
+				})
+			}
+			all.Wait()
+			if rows := r.list(t); len(rows) != 40 {
+				t.Errorf("%d rows", len(rows))
+			}
+		})
+	}
+}
