@@ -326,7 +326,7 @@ func TestAStackIDThatIsNoneIsNamed(t *testing.T) {
 			play(t, func(s *scene) {
 				s.mustInvoke("Create", setEvent("StackId", id))
 				s.want("FAILED",
-					"StackId must be the ARN of a stack, in one of the partitions aws, aws-us-gov, aws-cn and aws-eusc")
+					"StackId must be the ARN of a stack, in one of the partitions ")
 				if a := s.answer(); a.StackId != id || a.PhysicalResourceId != unregistered {
 					t.Errorf("answered %+v", a)
 				}
