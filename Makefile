@@ -17,7 +17,7 @@ endef
 # What is given on the command line goes on in the environment, as it was written: no shell reads it, whatever is in it.
 # The programs read it by scripts/internal/given.
 GIVEN := ONLY REGION TICKET EXPIRES EXTERNAL_ID STACK ORGANIZATION ACCOUNT FORMAT PAGE NOTICES \
-  CHECK TEMPLATE LINK POLICY DRY_RUN REGIONS UNTAGGED
+  CHECK TEMPLATE LINK POLICY DRY_RUN REGIONS UNTAGGED BEFORE ROUNDS
 $(foreach v,$(GIVEN),$(eval override $v := $$(value $v)))
 export $(GIVEN)
 
@@ -39,6 +39,10 @@ build: ## dist/registration.zip, and its pin in the templates
 
 bench: ## speed, size and memory beside the peers
 	$(call run,bench)
+
+load: ## the reference endpoint under 200 callers
+##  BEFORE=commit measures an earlier one beside it, ROUNDS=n so often
+	$(call run,load)
 
 storm: ## 10,000 accounts at one throttled endpoint, in virtual time
 	$(call run,storm)
@@ -79,4 +83,4 @@ pictures: ## the README's pictures, from real runs
 	$(call run,storm) -write
 	$(call run,screenshot)
 
-.PHONY: help demo test lint build bench storm fuzz vulnerabilities verify audit scan link publish release pictures
+.PHONY: help demo test lint build bench load storm fuzz vulnerabilities verify audit scan link publish release pictures
