@@ -249,7 +249,7 @@ func answers(t *testing.T) []answer {
 		for _, media := range response.Value.Content {
 			for name, example := range media.Examples {
 				body := marshal(t, example.Value.Value)
-				all = append(all, answer{status: status, name: name, body: body})
+				all = append(all, answer{status, name, body})
 			}
 		}
 	}

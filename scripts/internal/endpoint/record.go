@@ -3,7 +3,6 @@ package endpoint
 import (
 	"context"
 	"crypto/rand"
-	"database/sql"
 	"encoding/json"
 	"fmt"
 	"time"
@@ -13,7 +12,7 @@ import (
 
 // record takes an event into its row, in a transaction. The row is looked at
 // again first: since it was seen, other events may have come.
-func (s *store) record(ctx context.Context, tx *sql.Tx, e event) (id string, gone bool, err error) {
+func (s *store) record(ctx context.Context, tx transaction, e event) (id string, gone bool, err error) {
 	r, err := find(ctx, tx, e)
 	if err != nil {
 		return "", false, err
@@ -58,10 +57,9 @@ func (r row) stillTakes(e event) error {
 
 // makeRoom sees that an account has fewer rows than it may have; the oldest
 // deleted one makes room.
-func (s *store) makeRoom(ctx context.Context, tx *sql.Tx, account string) (made bool, err error) {
+func (s *store) makeRoom(ctx context.Context, tx transaction, account string) (made bool, err error) {
 	var rows int
-	query := `SELECT count(*) FROM registrations WHERE account_id = ?`
-	if err := tx.QueryRowContext(ctx, query, account).Scan(&rows); err != nil {
+	if err := tx.QueryRowContext(ctx, countRows, account).Scan(&rows); err != nil {
 		return false, fmt.Errorf("count the registrations of an account: %w", err)
 	}
 	if rows < s.limits.rows {
@@ -78,8 +76,8 @@ func (s *store) makeRoom(ctx context.Context, tx *sql.Tx, account string) (made 
 }
 
 // writeEvent writes the row, the event, and which role it opened.
-func (s *store) writeEvent(ctx context.Context, tx *sql.Tx, e event, r row) error {
-	type part func(context.Context, *sql.Tx, event, row) error
+func (s *store) writeEvent(ctx context.Context, tx transaction, e event, r row) error {
+	type part func(context.Context, transaction, event, row) error
 	for _, write := range []part{writeRow, s.writeHistory, writeOpened} {
 		if err := write(ctx, tx, e, r); err != nil {
 			return fmt.Errorf("write registration %s: %w", r.id, err)
@@ -88,7 +86,7 @@ func (s *store) writeEvent(ctx context.Context, tx *sql.Tx, e event, r row) erro
 	return nil
 }
 
-func writeRow(ctx context.Context, tx *sql.Tx, e event, r row) error {
+func writeRow(ctx context.Context, tx transaction, e event, r row) error {
 	now, err := json.Marshal(r.now)
 	if err != nil {
 		return err
@@ -99,19 +97,13 @@ func writeRow(ctx context.Context, tx *sql.Tx, e event, r row) error {
 			return err
 		}
 	}
-	_, err = tx.ExecContext(ctx, `
-		INSERT INTO registrations (id, account_id, role_arn, stack_id, region,
-			saying, previous, deleted, issued_at, taken_at, events)
-		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
-		ON CONFLICT (id) DO UPDATE SET saying = excluded.saying, previous = excluded.previous,
-			deleted = excluded.deleted, issued_at = excluded.issued_at, taken_at = excluded.taken_at,
-			events = excluded.events`,
+	_, err = tx.ExecContext(ctx, putRow,
 		r.id, e.accountID, e.roleArn, e.stackID, e.region,
 		string(now), string(before), r.deleted, r.issuedAt.Unix(), e.at.Unix(), r.events)
 	return err
 }
 
-func (s *store) writeHistory(ctx context.Context, tx *sql.Tx, e event, r row) error {
+func (s *store) writeHistory(ctx context.Context, tx transaction, e event, r row) error {
 	entry, err := json.Marshal(registrations.Event{
 		At: e.at.UTC().Format(time.RFC3339), RequestType: e.requestType, RequestID: e.requestID,
 		IssuedAt: r.issuedAt.Format(time.RFC3339), TicketID: e.ticketID,
@@ -121,23 +113,19 @@ func (s *store) writeHistory(ctx context.Context, tx *sql.Tx, e event, r row) er
 	if err != nil {
 		return err
 	}
-	if _, err := tx.ExecContext(ctx,
-		`INSERT INTO history (registration_id, number, request, entry) VALUES (?, ?, ?, ?)`,
-		r.id, r.events, e.key(), string(entry)); err != nil {
+	if _, err := tx.ExecContext(ctx, putHistory, r.id, r.events, e.key(), string(entry)); err != nil {
 		return err
 	}
-	_, err = tx.ExecContext(ctx,
-		`DELETE FROM history WHERE registration_id = ? AND number <= ?`, r.id, r.events-s.limits.history)
+	_, err = tx.ExecContext(ctx, cutHistory, r.id, r.events-s.limits.history)
 	return err
 }
 
 // writeOpened remembers the role, where the row lets DoiT in.
-func writeOpened(ctx context.Context, tx *sql.Tx, e event, r row) error {
+func writeOpened(ctx context.Context, tx transaction, e event, r row) error {
 	if r.now.status(r.deleted, e.at) != registrations.Active {
 		return nil
 	}
-	added, err := tx.ExecContext(ctx,
-		`INSERT OR IGNORE INTO opened (account_id, role_name) VALUES (?, ?)`, e.accountID, e.roleName())
+	added, err := tx.ExecContext(ctx, putOpened, e.accountID, e.roleName())
 	if err != nil {
 		return err
 	}

@@ -22,6 +22,7 @@ const (
 	schemaVersion = 2 // changes with schema.sql
 	mostReaders   = 64
 	writerRetry   = 20 * time.Millisecond
+	mostTogether  = 256                // events of one transaction
 	mostOpened    = 5000               // of an account; IAM lets it have no more roles at a time
 	forgotten     = 7 * 24 * time.Hour // a deleted row, after its last event
 )
@@ -30,7 +31,7 @@ const (
 // goroutine writes; readers have connections of their own and wait for nobody.
 type store struct {
 	limits          limits
-	readers, writer *sql.DB
+	readers, writer *preparedDB
 	jobs            chan job
 	written         chan struct{} // closed when the last job is done
 }
@@ -73,14 +74,14 @@ func (s *store) openFile(file string) (err error) {
 	return nil
 }
 
-func connect(path, settings string, most int) (*sql.DB, error) {
+func connect(path, settings string, most int) (*preparedDB, error) {
 	db, err := sql.Open("sqlite", "file:"+path+"?_pragma=foreign_keys(1)&"+settings)
 	if err != nil {
 		return nil, err
 	}
 	db.SetMaxOpenConns(most)
 	db.SetMaxIdleConns(most)
-	return db, nil
+	return &preparedDB{DB: db}, nil
 }
 
 // createPrivately makes the file for its owner alone. SQLite would make it
@@ -95,7 +96,19 @@ func createPrivately(file string) error {
 
 // prepare makes the tables, and finds out whether the database can be written.
 func (s *store) prepare(ctx context.Context) error {
-	return s.transact(ctx, time.Now(), func(ctx context.Context, tx *sql.Tx) error {
+	if err := s.makeTables(ctx); err != nil {
+		return err
+	}
+	err := s.writer.prepare(ctx, findRow, isOpened, countRows, putRow, putHistory, cutHistory, putOpened,
+		beginEvent, endEvent, takeBackEvent)
+	if err != nil || s.readers == s.writer {
+		return err
+	}
+	return s.readers.prepare(ctx, findRow, isOpened)
+}
+
+func (s *store) makeTables(ctx context.Context) error {
+	return s.transact(ctx, time.Now(), func(ctx context.Context, tx transaction) error {
 		var tables, version int
 		query := `SELECT (SELECT count(*) FROM sqlite_master), user_version FROM pragma_user_version`
 		if err := tx.QueryRowContext(ctx, query).Scan(&tables, &version); err != nil {
@@ -119,7 +132,7 @@ func (s *store) closeAll() error { return errors.Join(s.readers.Close(), s.write
 
 // transact runs one transaction to its end, once it has begun. While somebody
 // else holds the database it tries again, until its patience is over.
-func (s *store) transact(ctx context.Context, since time.Time, work func(context.Context, *sql.Tx) error) error {
+func (s *store) transact(ctx context.Context, since time.Time, work func(context.Context, transaction) error) error {
 	began := context.WithoutCancel(ctx)
 	tx, err := s.writer.BeginTx(began, nil)
 	for busy(err) && time.Since(since) < s.limits.writer && ctx.Err() == nil {
@@ -129,7 +142,7 @@ func (s *store) transact(ctx context.Context, since time.Time, work func(context
 	if err != nil {
 		return fmt.Errorf("begin a transaction: %w", err)
 	}
-	if err := work(began, tx); err != nil {
+	if err := work(began, transaction{tx, s.writer.ready}); err != nil {
 		return errors.Join(err, tx.Rollback())
 	}
 	return tx.Commit()
@@ -156,12 +169,8 @@ func find(ctx context.Context, from querier, e event) (row, error) {
 		now, before string
 		issuedAt    int64
 	)
-	err := from.QueryRowContext(ctx, `
-		SELECT id, saying, previous, deleted, issued_at, events,
-			coalesce((SELECT number FROM history WHERE registration_id = id AND request = ?), 0)
-		FROM registrations WHERE account_id = ? AND role_arn = ? AND stack_id = ?`,
-		e.key(), e.accountID, e.roleArn, e.stackID,
-	).Scan(&found.id, &now, &before, &found.deleted, &issuedAt, &found.events, &found.known)
+	err := from.QueryRowContext(ctx, findRow, e.key(), e.accountID, e.roleArn, e.stackID).Scan(
+		&found.id, &now, &before, &found.deleted, &issuedAt, &found.events, &found.known)
 	if errors.Is(err, sql.ErrNoRows) {
 		return row{}, nil
 	}
@@ -182,8 +191,7 @@ func find(ctx context.Context, from querier, e event) (row, error) {
 
 // opened tells whether DoiT was ever let into the role of this name.
 func (s *store) opened(ctx context.Context, account, roleName string) (known bool, err error) {
-	query := `SELECT EXISTS (SELECT 1 FROM opened WHERE account_id = ? AND role_name = ?)`
-	if err := s.readers.QueryRowContext(ctx, query, account, roleName).Scan(&known); err != nil {
+	if err := s.readers.QueryRowContext(ctx, isOpened, account, roleName).Scan(&known); err != nil {
 		return false, fmt.Errorf("find the roles of an account: %w", err)
 	}
 	return known, nil
@@ -226,22 +234,61 @@ func (s *store) take(ctx context.Context, e event) outcome {
 	}
 }
 
-// write does one job after another.
+// write does the jobs: all that wait in one transaction, since to have it on the
+// disk takes longer than all the rest. Nobody is answered before.
 func (s *store) write() {
 	defer close(s.written)
-	for j := range s.jobs {
-		var o outcome
-		o.err = s.transact(j.ctx, j.since, func(ctx context.Context, tx *sql.Tx) (err error) {
-			o.id, o.gone, err = s.record(ctx, tx, j.event)
-			return err
-		})
-		j.done <- o
+	for first := range s.jobs {
+		jobs := []job{first}
+		for more := true; more && len(jobs) < mostTogether; {
+			select {
+			case j, open := <-s.jobs:
+				if more = open; open {
+					jobs = append(jobs, j)
+				}
+			default:
+				more = false
+			}
+		}
+		for i, o := range s.together(jobs) {
+			jobs[i].done <- o
+		}
 	}
+}
+
+// together records the jobs' events, each in its turn and apart from the others:
+// one that is refused, or fails, changes nothing.
+func (s *store) together(jobs []job) []outcome {
+	outcomes := make([]outcome, len(jobs))
+	// Who waits for the longest decides for how long all do.
+	err := s.transact(jobs[0].ctx, jobs[0].since, func(ctx context.Context, tx transaction) error {
+		for i, j := range jobs {
+			if _, err := tx.ExecContext(ctx, beginEvent); err != nil {
+				return err
+			}
+			o := &outcomes[i]
+			if o.id, o.gone, o.err = s.record(ctx, tx, j.event); o.err != nil {
+				if _, err := tx.ExecContext(ctx, takeBackEvent); err != nil {
+					return err
+				}
+			}
+			if _, err := tx.ExecContext(ctx, endEvent); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err != nil { // nothing of it is on the disk
+		for i := range outcomes {
+			outcomes[i] = outcome{err: err}
+		}
+	}
+	return outcomes
 }
 
 // forget removes what was deleted long ago.
 func (s *store) forget(ctx context.Context, now time.Time) error {
-	return s.transact(ctx, time.Now(), func(ctx context.Context, tx *sql.Tx) error {
+	return s.transact(ctx, time.Now(), func(ctx context.Context, tx transaction) error {
 		_, err := tx.ExecContext(ctx, `DELETE FROM registrations WHERE deleted AND taken_at < ?`, now.Add(-forgotten).Unix())
 		return err
 	})

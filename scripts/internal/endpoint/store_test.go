@@ -3,8 +3,10 @@ package endpoint
 import (
 	"database/sql"
 	"fmt"
+	"net/http"
 	"path/filepath"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -86,6 +88,41 @@ func TestASlowDatabaseLeavesTheClockAlone(t *testing.T) {
 		t.Errorf("the answer took %v", took)
 	}
 	do(t, holder, "ROLLBACK")
+}
+
+// TestManyAtOnceEachHaveTheirAnswer: they wait for the database together, and are
+// written together. One that is refused takes nothing from the others.
+func TestManyAtOnceEachHaveTheirAnswer(t *testing.T) {
+	t.Parallel()
+	file := filepath.Join(t.TempDir(), "registrations.db")
+	const fit, more = 20, 10
+	r, sts := startScripted(t, scripted{identify: byAccount}, []string{"-db", file, "-verify-role=false"},
+		func(o *options) { o.limits.rows, o.limits.writer = fit, 20*time.Second })
+	holder := database(t, file)
+	do(t, holder, "BEGIN IMMEDIATE")
+	var taken, full atomic.Int64
+	var all sync.WaitGroup
+	for role := range fit + more {
+		all.Go(func() {
+			members := map[string]any{"roleArn": fmt.Sprint(roleArn, role)}
+			switch a := r.send(t, r.ofAccount(customer, "Create", members)); {
+			case a.status == http.StatusOK:
+				taken.Add(1)
+			case a.problem.Type == accountIsFull.Type:
+				full.Add(1)
+			default:
+				t.Errorf("role %d is answered %v", role, a)
+			}
+		})
+	}
+	for sts.identify.Load() < fit+more && !t.Failed() {
+		time.Sleep(time.Millisecond)
+	}
+	do(t, holder, "ROLLBACK")
+	all.Wait()
+	if taken.Load() != fit || full.Load() != more || len(r.list(t)) != fit {
+		t.Errorf("%d were taken, %d refused, and there are %d rows", taken.Load(), full.Load(), len(r.list(t)))
+	}
 }
 
 func TestAnAccountHasSoManyRows(t *testing.T) {

@@ -10,9 +10,8 @@ import (
 
 // Posted is what the program posts for a Create. Whoever is about to run many
 // tests can look at it first, where else each of them would fail for one member
-// that the contract does not know. More properties are those of the template's
-// that Event does not have.
-func Posted(bootstrap string, certificate *Certificate, more map[string]string) (_ Request, err error) {
+// that the contract does not know.
+func Posted(bootstrap string, certificate *Certificate) (_ Request, err error) {
 	ok := http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}) // which is 200
 	server, err := certificate.Serve(ok)
 	if err != nil {
@@ -24,14 +23,7 @@ func Posted(bootstrap string, certificate *Certificate, more map[string]string) 
 		return Request{}, err
 	}
 	defer func() { err = errors.Join(err, process.Close()) }()
-	create := Event("Create", ResponseURL(server.Host, time.Now()))
-	properties := create["ResourceProperties"].(map[string]any)
-	for name, value := range more {
-		if _, has := properties[name]; !has {
-			properties[name] = value
-		}
-	}
-	event, err := json.Marshal(create)
+	event, err := json.Marshal(Event("Create", ResponseURL(server.Host, time.Now())))
 	if err != nil {
 		return Request{}, err
 	}

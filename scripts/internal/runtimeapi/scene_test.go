@@ -63,7 +63,7 @@ func run(m *testing.M) int {
 		fmt.Fprintln(os.Stderr, err)
 		return 1
 	}
-	sent, err := runtimeapi.Posted(bootstrap, certificate, nil)
+	sent, err := runtimeapi.Posted(bootstrap, certificate)
 	if err == nil {
 		err = contract.Request(sent.Header, sent.Body)
 	}

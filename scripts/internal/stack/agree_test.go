@@ -14,8 +14,6 @@ import (
 	"slices"
 	"strings"
 
-	"go.yaml.in/yaml/v3"
-
 	"github.com/doitintl/aws-ro-access/scripts/internal/contract"
 	"github.com/doitintl/aws-ro-access/scripts/internal/runtimeapi"
 )
@@ -28,11 +26,7 @@ func agree(ctx context.Context, dir string) error {
 	if err != nil {
 		return err
 	}
-	properties, err := registrationProperties()
-	if err != nil {
-		return err
-	}
-	sent, err := runtimeapi.Posted(bootstrap, certificate, properties)
+	sent, err := runtimeapi.Posted(bootstrap, certificate)
 	if err != nil {
 		return err
 	}
@@ -70,28 +64,6 @@ func agree(ctx context.Context, dir string) error {
 	return fmt.Errorf("the endpoint does not take what the function sends, so nothing was launched; "+
 		"without %s it would: %s",
 		strings.Join(slices.Sorted(slices.Values(culprits)), " or "), sent.Body)
-}
-
-// registrationProperties are those that the template gives Registration, where
-// they refer to a parameter with its default.
-func registrationProperties() (map[string]string, error) {
-	var document struct {
-		Resources struct {
-			Registration struct {
-				Properties map[string]yaml.Node `yaml:"Properties"`
-			} `yaml:"Registration"`
-		} `yaml:"Resources"`
-	}
-	if err := yaml.Unmarshal(published.Body, &document); err != nil {
-		return nil, err
-	}
-	properties := map[string]string{}
-	for name, node := range document.Resources.Registration.Properties {
-		if parameter, isOne := published.Parameters[node.Value]; isOne {
-			properties[name] = parameter.Default
-		}
-	}
-	return properties, nil
 }
 
 // understood asks the endpoint without a proof, which it misses only once it has

@@ -1,0 +1,76 @@
+package endpoint
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+)
+
+// What each registration asks of the database. To prepare it takes SQLite longer
+// than to do it, so it is prepared once a connection.
+const (
+	findRow = `
+		SELECT id, saying, previous, deleted, issued_at, events,
+			coalesce((SELECT number FROM history WHERE registration_id = id AND request = ?), 0)
+		FROM registrations WHERE account_id = ? AND role_arn = ? AND stack_id = ?`
+	isOpened  = `SELECT EXISTS (SELECT 1 FROM opened WHERE account_id = ? AND role_name = ?)`
+	countRows = `SELECT count(*) FROM registrations WHERE account_id = ?`
+	putRow    = `
+		INSERT INTO registrations (id, account_id, role_arn, stack_id, region,
+			saying, previous, deleted, issued_at, taken_at, events)
+		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+		ON CONFLICT (id) DO UPDATE SET saying = excluded.saying, previous = excluded.previous,
+			deleted = excluded.deleted, issued_at = excluded.issued_at, taken_at = excluded.taken_at,
+			events = excluded.events`
+	putHistory    = `INSERT INTO history (registration_id, number, request, entry) VALUES (?, ?, ?, ?)`
+	cutHistory    = `DELETE FROM history WHERE registration_id = ? AND number <= ?`
+	putOpened     = `INSERT OR IGNORE INTO opened (account_id, role_name) VALUES (?, ?)`
+	beginEvent    = `SAVEPOINT event`
+	endEvent      = `RELEASE event`
+	takeBackEvent = `ROLLBACK TO event`
+)
+
+// preparedDB is a database that has its statements ready.
+type preparedDB struct {
+	*sql.DB
+	ready map[string]*sql.Stmt
+}
+
+func (d *preparedDB) prepare(ctx context.Context, statements ...string) error {
+	d.ready = map[string]*sql.Stmt{}
+	for _, text := range statements {
+		statement, err := d.PrepareContext(ctx, text) // closed with the database
+		if err != nil {
+			return fmt.Errorf("prepare %q: %w", text, err)
+		}
+		d.ready[text] = statement
+	}
+	return nil
+}
+
+func (d *preparedDB) QueryRowContext(ctx context.Context, text string, args ...any) *sql.Row {
+	if statement, ok := d.ready[text]; ok {
+		return statement.QueryRowContext(ctx, args...)
+	}
+	return d.DB.QueryRowContext(ctx, text, args...)
+}
+
+// transaction is one of a database, with its statements.
+type transaction struct {
+	*sql.Tx
+	ready map[string]*sql.Stmt
+}
+
+func (t transaction) ExecContext(ctx context.Context, text string, args ...any) (sql.Result, error) {
+	if statement, ok := t.ready[text]; ok {
+		return t.StmtContext(ctx, statement).ExecContext(ctx, args...)
+	}
+	return t.Tx.ExecContext(ctx, text, args...)
+}
+
+func (t transaction) QueryRowContext(ctx context.Context, text string, args ...any) *sql.Row {
+	if statement, ok := t.ready[text]; ok {
+		return t.StmtContext(ctx, statement).QueryRowContext(ctx, args...)
+	}
+	return t.Tx.QueryRowContext(ctx, text, args...)
+}
