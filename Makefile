@@ -17,7 +17,7 @@ endef
 # What is given on the command line goes on in the environment, as it was written: no shell reads it, whatever is in it.
 # The programs read it by scripts/internal/given.
 GIVEN := ONLY REGION TICKET EXPIRES EXTERNAL_ID STACK ORGANIZATION ACCOUNT FORMAT PAGE NOTICES \
-  CHECK TEMPLATE LINK POLICY DRY_RUN REGIONS UNTAGGED BEFORE ROUNDS
+  CHECK TEMPLATE LINK POLICY REGISTRY DRY_RUN REGIONS UNTAGGED BEFORE ROUNDS
 $(foreach v,$(GIVEN),$(eval override $v := $$(value $v)))
 export $(GIVEN)
 

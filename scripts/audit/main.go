@@ -127,7 +127,7 @@ func report(out io.Writer, change policies.Change, limits policies.Limits, newes
 		_, _ = fmt.Fprintf(out, format+"\n", values...) // what cannot be shown is no reason to stop
 	}
 	if len(change.New)+len(change.Gone)+len(change.Resources) == 0 {
-		line("SecurityAudit (%s) grants what the limits were made for, that of %s: nothing to do.", newest, policies.Version)
+		line("SecurityAudit (%s) grants what that of the limits grants, %s: nothing to do.", newest, policies.Version)
 		return false
 	}
 	open := 0

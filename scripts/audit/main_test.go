@@ -101,8 +101,9 @@ func TestEachNewActionIsNamed(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			printed, status := audit(t, "POLICY="+with(t, wrapped,
-				"s3:GetObject", "sqs:Receive*", "codebuild:BatchGetBuilds", "lightsail:GetRelationalDatabaseMasterUserPassword",
-				"chime:ListBrandNewThings", "thing:GetSecretOfTomorrow", "ec2:DescribeVpcs"))
+				"s3:GetObject", "sqs:Receive*", "codebuild:BatchGetBuilds",
+				"lightsail:GetRelationalDatabaseMasterUserPassword", "chime:ListBrandNewThings",
+				"thing:GetSecretOfTomorrow", "ec2:DescribeVpcs"))
 			for _, want := range []string{
 				`(?m)^new +s3:GetObject +Read +denied by ResourcePolicyLimits +\[Amazon S3\]$`,
 				`(?m)^new +sqs:ReceiveMessage +Read +denied by ResourcePolicyLimits +\[Amazon SQS\]$`,
@@ -129,7 +130,8 @@ func TestAWSIsAskedForTheNewest(t *testing.T) {
 	printed, status := audit(t, "AWS_ENDPOINT_URL="+cloud.URL, "AWS_ACCESS_KEY_ID=111122223333",
 		"AWS_SECRET_ACCESS_KEY=local")
 	for _, want := range []string{
-		`(?m)^gone +s3vectors:ListVectors `, `(?m)^gone +security-ir:GetCaseAttachmentDownloadUrl `, ` 0 new actions, .* gone\.`,
+		`(?m)^gone +s3vectors:ListVectors `, `(?m)^gone +security-ir:GetCaseAttachmentDownloadUrl `,
+		` 0 new actions, .* gone\.`,
 	} {
 		if !regexp.MustCompile(want).MatchString(printed) {
 			t.Errorf("want a line like %s, printed is\n%s", want, printed)

@@ -68,7 +68,7 @@ func run(ctx context.Context, out io.Writer, registry string) (status int, err e
 			say("✗ %s: %s in template/%s: REVIEW.md does not answer it", scanner.name, f.rule, f.template)
 		}
 		for _, f := range stale {
-			say("✗ %s: %s in template/%s: REVIEW.md answers it, and it is found no more", scanner.name, f.rule, f.template)
+			say("✗ %s: %s in template/%s: answered, and found no more", scanner.name, f.rule, f.template)
 		}
 		if len(open)+len(stale) > 0 {
 			status = 1

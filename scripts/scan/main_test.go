@@ -41,7 +41,10 @@ func TestWhatIsNotAnsweredAndWhatIsFoundNoMore(t *testing.T) {
 		found       findings
 		open, stale []finding
 	}{
-		{scanner: all[0], found: findings{{"doitmanagement.yaml", "CKV_AWS_1"}: true, {"release.yaml", "CKV_AWS_1"}: true}},
+		{
+			scanner: all[0],
+			found:   findings{{"doitmanagement.yaml", "CKV_AWS_1"}: true, {"release.yaml", "CKV_AWS_1"}: true},
+		},
 		{
 			scanner: all[0], found: findings{{"release.yaml", "CKV_AWS_1"}: true, {"release.yaml", "CKV_AWS_9"}: true},
 			open: []finding{{"release.yaml", "CKV_AWS_9"}}, stale: []finding{{"doitmanagement.yaml", "CKV_AWS_1"}},
@@ -51,7 +54,8 @@ func TestWhatIsNotAnsweredAndWhatIsFoundNoMore(t *testing.T) {
 	} {
 		open, stale := compare(c.found, answers(review), c.scanner.named)
 		if !slices.Equal(open, c.open) || !slices.Equal(stale, c.stale) {
-			t.Errorf("%s finds %v: open %v, stale %v; want %v, %v", c.scanner.name, c.found, open, stale, c.open, c.stale)
+			t.Errorf("%s finds %v: open %v, stale %v; want %v, %v",
+				c.scanner.name, c.found, open, stale, c.open, c.stale)
 		}
 	}
 }

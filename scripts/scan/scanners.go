@@ -13,6 +13,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/doitintl/aws-ro-access/scripts/internal/child"
 	"github.com/doitintl/aws-ro-access/scripts/internal/npm"
 	"github.com/doitintl/aws-ro-access/scripts/internal/venv"
 )
@@ -135,7 +136,8 @@ func fetch(ctx context.Context, folder string) error {
 		{"checkout", "--quiet", "FETCH_HEAD"},
 	} {
 		if _, err := output(ctx, 0, "git", append([]string{"-C", folder}, args...)...); err != nil {
-			return fmt.Errorf("fetch %s (REGISTRY=folder takes a checkout of %s): %w", registryURL, registryCommit[:12], err)
+			return fmt.Errorf("fetch %s (REGISTRY=folder takes a checkout of %s): %w",
+				registryURL, registryCommit[:12], err)
 		}
 	}
 	return nil
@@ -179,7 +181,7 @@ func validate(ctx context.Context, root, program, rules string) (findings, error
 // output is what a command prints, where it ends with 0 or with the status that
 // says that something was found.
 func output(ctx context.Context, finds int, program string, args ...string) ([]byte, error) {
-	command := exec.CommandContext(ctx, program, args...) // #nosec G204 -- our own arguments
+	command := child.Command(ctx, program, args...)
 	var stdout, stderr bytes.Buffer
 	command.Stdout, command.Stderr = &stdout, &stderr
 	err := command.Run()

@@ -37,7 +37,8 @@ func Compare(reference Reference, older, newer Document) (change Change) {
 	change.Gone = append(change.Gone, unnamed(older, newer)...)
 	for _, statement := range newer.Statement {
 		for _, arn := range statement.Resource {
-			if !slices.ContainsFunc(older.Statement, func(s Statement) bool { return slices.Contains(s.Resource, arn) }) {
+			had := func(s Statement) bool { return slices.Contains(s.Resource, arn) }
+			if !slices.ContainsFunc(older.Statement, had) {
 				change.Resources = append(change.Resources, arn)
 			}
 		}

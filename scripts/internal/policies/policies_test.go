@@ -163,7 +163,8 @@ func TestTheRoleReadsNoSecretsAndNoStoredDataOfTheServicesNamedHere(t *testing.T
 		acm-pca:GetCertificate logs:GetLogEvents logs:FilterLogEvents logs:StartQuery logs:Unmask logs:StartLiveTail
 		ecr:BatchGetImage ecr:GetDownloadUrlForLayer codeartifact:GetPackageVersionAsset codeartifact:ReadFromRepository
 		elasticfilesystem:ClientMount es:ESHttpGet es:ESHttpPost cloudsearch:search mediastore:GetObject
-		glue:GetTable glue:GetConnections glacier:GetJobOutput schemas:ExportSchema ses:GetMessageInsights cloudtrail:GetQueryResults
+		glue:GetTable glue:GetConnections glacier:GetJobOutput schemas:ExportSchema
+		ses:GetMessageInsights cloudtrail:GetQueryResults
 		lambda:GetFunction lambda:GetLayerVersion lambda:InvokeFunction lambda:InvokeFunctionUrl execute-api:Invoke
 		sagemaker:InvokeEndpoint rekognition:DetectCustomLabels comprehend:DetectEntities lex:GetSession
 		bedrock-agentcore:InvokeAgentRuntime codebuild:BatchGetBuilds dsql:DbConnect aps:QueryMetrics`) {

@@ -39,7 +39,9 @@ func (c *customer) managed(arn string) string {
 	client := iam.NewFromConfig(c.config)
 	policy, err := client.GetPolicy(c.Context(), &iam.GetPolicyInput{PolicyArn: &arn})
 	c.must(err)
-	version, err := client.GetPolicyVersion(c.Context(), &iam.GetPolicyVersionInput{PolicyArn: &arn, VersionId: policy.Policy.DefaultVersionId})
+	version, err := client.GetPolicyVersion(c.Context(), &iam.GetPolicyVersionInput{
+		PolicyArn: &arn, VersionId: policy.Policy.DefaultVersionId,
+	})
 	c.must(err)
 	text, err := url.QueryUnescape(*version.PolicyVersion.Document)
 	c.must(err)

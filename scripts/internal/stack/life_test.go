@@ -198,7 +198,8 @@ func TestARefusedUpdateIsTakenBack(t *testing.T) {
 	s := newCustomer(t).launch(parameters{"TicketId": openTicket})
 	s.want(s.update(parameters{"TicketId": "99999"}), "UPDATE_ROLLBACK_COMPLETE")
 	if !slices.ContainsFunc(s.reasons(), func(reason string) bool {
-		return strings.HasPrefix(reason, "Registration: ") && strings.Contains(reason, "403") && strings.Contains(reason, "99999")
+		refused := strings.Contains(reason, "403") && strings.Contains(reason, "99999")
+		return refused && strings.HasPrefix(reason, "Registration: ")
 	}) {
 		t.Errorf("the stack's events say %q, want the endpoint's refusal of ticket 99999", s.reasons())
 	}
@@ -263,8 +264,10 @@ func TestTwoStacksInOneAccount(t *testing.T) {
 	first := c.launch(parameters{"TicketId": openTicket})
 	second, status := c.create("-again", string(published.Body), parameters{"TicketId": openTicket})
 	second.want(status, "CREATE_COMPLETE")
-	if first.outputs["RoleArn"] == second.outputs["RoleArn"] || first.outputs["ExternalId"] == second.outputs["ExternalId"] {
-		t.Fatalf("the stacks share a role or an external ID: %q, %q", first.outputs, second.outputs)
+	for _, own := range []string{"RoleArn", "ExternalId"} {
+		if first.outputs[own] == second.outputs[own] {
+			t.Fatalf("the stacks share their %s: %q", own, first.outputs[own])
+		}
 	}
 	_, err := second.knock(engineer, first.outputs["ExternalId"], openTicket+"-jane")
 	c.wantRefused("one stack's role with the other's external ID", err)

@@ -68,7 +68,8 @@ func run(m *testing.M) (status int, err error) {
 	if certificate, err = runtimeapi.NewCertificate(dir); err != nil {
 		return 0, err
 	}
-	if cloud, err = localcloud.Start(ctx, localcloud.Options{Progress: os.Stderr, Roots: certificate.File}); err != nil {
+	cloud, err = localcloud.Start(ctx, localcloud.Options{Progress: os.Stderr, Roots: certificate.File})
+	if err != nil {
 		return 0, err
 	}
 	defer cloud.Stop()
@@ -106,7 +107,8 @@ func makeCallers(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	engineer, doitUser, doitRoot, stranger = cloud.Config(region, session), cloud.Config(region, user), cloud.Root(doitAccount, region), cloud.Config(region, other)
+	engineer, stranger = cloud.Config(region, session), cloud.Config(region, other)
+	doitUser, doitRoot = cloud.Config(region, user), cloud.Root(doitAccount, region)
 	endpointSession, err = cloud.Session(ctx, doitAccount, "registration-endpoint", "registration", "sts:AssumeRole")
 	return err
 }

@@ -48,7 +48,8 @@ func TestAnOlderStackIsUpdated(t *testing.T) {
 			}
 			if access == "dismissed" {
 				s.wantEnded(session)
-				s.wantAttached(s.roleName(), "SupportLimits", "ResourcePolicyLimits", "AccessDismissed", "AccessExpired")
+				s.wantAttached(s.roleName(),
+					"SupportLimits", "ResourcePolicyLimits", "AccessDismissed", "AccessExpired")
 				s.want(s.update(parameters{"Access": "approved"}), "UPDATE_COMPLETE")
 			}
 			s.wantIn()
@@ -68,7 +69,9 @@ func TestAnOlderStackIsUpdated(t *testing.T) {
 // what is new has its default.
 func (s *stack) updateTemplate() string {
 	s.Helper()
-	described, err := s.cloudformation().DescribeStacks(s.Context(), &cloudformation.DescribeStacksInput{StackName: &s.id})
+	described, err := s.cloudformation().DescribeStacks(s.Context(), &cloudformation.DescribeStacksInput{
+		StackName: &s.id,
+	})
 	s.must(err)
 	input := &cloudformation.UpdateStackInput{
 		StackName: &s.id, TemplateBody: aws.String(string(published.Body)),

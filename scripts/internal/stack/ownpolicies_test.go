@@ -60,7 +60,7 @@ func TestAResourcesOwnPolicyOpensNothing(t *testing.T) {
 			for kind, resource := range resources {
 				for what, call := range resource.beyond {
 					if err := call(t.Context(), session); err != nil {
-						t.Errorf("%s: %s without ResourcePolicyLimits: %v, or its refusal proves nothing", kind, what, err)
+						t.Errorf("%s: %s without the limits: %v, or its refusal proves nothing", kind, what, err)
 					}
 				}
 			}
@@ -192,7 +192,9 @@ func (s *stack) openQueue(principal string) opened {
 		},
 		beyond: map[string]call{
 			"receive": func(ctx context.Context, as aws.Config) error {
-				return second(sqs.NewFromConfig(as).ReceiveMessage(ctx, &sqs.ReceiveMessageInput{QueueUrl: made.QueueUrl}))
+				return second(sqs.NewFromConfig(as).ReceiveMessage(ctx, &sqs.ReceiveMessageInput{
+					QueueUrl: made.QueueUrl,
+				}))
 			},
 			"send": func(ctx context.Context, as aws.Config) error {
 				return second(sqs.NewFromConfig(as).SendMessage(ctx, &sqs.SendMessageInput{
@@ -317,7 +319,9 @@ func (s *stack) openFunction(principal string) opened {
 		},
 		beyond: map[string]call{
 			"invoke": func(ctx context.Context, as aws.Config) error {
-				return second(lambda.NewFromConfig(as).Invoke(ctx, &lambda.InvokeInput{FunctionName: name, Payload: []byte("{}")}))
+				return second(lambda.NewFromConfig(as).Invoke(ctx, &lambda.InvokeInput{
+					FunctionName: name, Payload: []byte("{}"),
+				}))
 			},
 			"read the code": func(ctx context.Context, as aws.Config) error {
 				return second(lambda.NewFromConfig(as).GetFunction(ctx, &lambda.GetFunctionInput{FunctionName: name}))
@@ -350,7 +354,8 @@ func (s *stack) openStream(principal string) opened {
 	s.must(err)
 	iterator := func(ctx context.Context, as aws.Config) (*string, error) {
 		got, err := kinesis.NewFromConfig(as).GetShardIterator(ctx, &kinesis.GetShardIteratorInput{
-			StreamName: name, ShardId: shards.Shards[0].ShardId, ShardIteratorType: kinesistypes.ShardIteratorTypeTrimHorizon,
+			StreamName: name, ShardId: shards.Shards[0].ShardId,
+			ShardIteratorType: kinesistypes.ShardIteratorTypeTrimHorizon,
 		})
 		if err != nil {
 			return nil, err

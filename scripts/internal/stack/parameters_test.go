@@ -30,13 +30,21 @@ func TestCloudFormationAndTheLinkTakeTheSameValues(t *testing.T) {
 		"AccessExpires": {
 			good: []string{"", "2026-12-31T00:00:00Z", "2026-01-01T23:59:59Z"},
 			bad: []string{
-				"2026-12-31", "2026-12-31T00:00Z", "2026-12-31T00:00:00", "2026-12-31T00:00:00+00:00", "2026-12-31t00:00:00z",
-				"2026-13-01T00:00:00Z", "2026-12-32T00:00:00Z", "2026-12-31T24:00:00Z", "2026-12-31T00:60:00Z", "2026-12-31T00:00:00.5Z", " 2026-12-31T00:00:00Z", "tomorrow",
+				"2026-12-31", "2026-12-31T00:00Z", "2026-12-31T00:00:00", "2026-12-31T00:00:00+00:00",
+				"2026-12-31t00:00:00z", "2026-13-01T00:00:00Z", "2026-12-32T00:00:00Z", "2026-12-31T24:00:00Z",
+				"2026-12-31T00:60:00Z", "2026-12-31T00:00:00.5Z", " 2026-12-31T00:00:00Z", "tomorrow",
 			},
 		},
 		"PermissionsBoundary": {
-			good: []string{"", "arn:aws:iam::111122223333:policy/Boundary", "arn:aws:iam::111122223333:policy/path/to/Boundary", "arn:aws:iam::aws:policy/PowerUserAccess", "arn:aws-us-gov:iam::111122223333:policy/B", "arn:aws-cn:iam::111122223333:policy/B"},
-			bad:  []string{"Boundary", "arn:aws:iam::111122223333:role/Boundary", "arn:aws:iam::1111:policy/Boundary", "arn:aws:iam::111122223333:policy/", "arn:aws:iam::111122223333:policy/B*"},
+			good: []string{
+				"", "arn:aws:iam::111122223333:policy/Boundary", "arn:aws:iam::111122223333:policy/path/to/Boundary",
+				"arn:aws:iam::aws:policy/PowerUserAccess", "arn:aws-us-gov:iam::111122223333:policy/B",
+				"arn:aws-cn:iam::111122223333:policy/B",
+			},
+			bad: []string{
+				"Boundary", "arn:aws:iam::111122223333:role/Boundary", "arn:aws:iam::1111:policy/Boundary",
+				"arn:aws:iam::111122223333:policy/", "arn:aws:iam::111122223333:policy/B*",
+			},
 		},
 		"Notices": {
 			good: []string{"off", "on"},
@@ -44,24 +52,37 @@ func TestCloudFormationAndTheLinkTakeTheSameValues(t *testing.T) {
 		},
 		"AccountId": {
 			good: []string{"", account},
-			bad:  []string{"11112222333", "1111222233334", "1111-2222-3333", "my account", "11112222333O", account + "\n"},
+			bad: []string{
+				"11112222333", "1111222233334", "1111-2222-3333", "my account", "11112222333O", account + "\n",
+			},
 		},
 		"ExternalId": {
 			good: []string{"", strings.Repeat("x", 16), "Aa0_+=,.@:/-Aa0_", strings.Repeat("x", 1224)},
-			bad:  []string{"x", strings.Repeat("x", 15), strings.Repeat("x", 1225), strings.Repeat("x", 15) + "*", strings.Repeat("x", 15) + "?", strings.Repeat("x", 15) + " ", strings.Repeat("x", 15) + "ä", "${aws:username}xx"},
+			bad: []string{
+				"x", strings.Repeat("x", 15), strings.Repeat("x", 1225), strings.Repeat("x", 15) + "*",
+				strings.Repeat("x", 15) + "?", strings.Repeat("x", 15) + " ", strings.Repeat("x", 15) + "ä",
+				"${aws:username}xx",
+			},
 		},
 		"RegistrationEndpoint": {
 			good: []string{
-				"https://registration.aws-ops.doit-intl.com/v1/registrations", "https://aws-ops.doit-intl.com", "https://a.b.aws-ops.doit-intl.com:8443/",
+				"https://registration.aws-ops.doit-intl.com/v1/registrations", "https://aws-ops.doit-intl.com",
+				"https://a.b.aws-ops.doit-intl.com:8443/",
 				"https://127.0.0.1:8443/v1/registrations",
 			},
 			bad: []string{
-				"", "registration.aws-ops.doit-intl.com", "http://registration.aws-ops.doit-intl.com/v1/registrations", "https://doit-intl.com/",
-				"https://evil.example/", "https://evil.example/aws-ops.doit-intl.com", "https://aws-ops.doit-intl.com.evil.example/", "https://xaws-ops.doit-intl.com/",
-				"https://evil.example#.aws-ops.doit-intl.com/", "https://evil.example?.aws-ops.doit-intl.com/", "https://evil.example/.aws-ops.doit-intl.com/",
-				"https://user@aws-ops.doit-intl.com/", "https://evil.example\\.aws-ops.doit-intl.com/", "https://aws-ops.doit-intl.com/?q", "https://aws-ops.doit-intl.com/#f",
-				"https://aws-ops.doit-intl.com/%2e", "https://aws-ops.doit-intl.com:x/", "https://aws-ops.doit-intl.com:8443@evil.example/", "https://127.0.0.1.evil.example/", "https://127.0.0.2/",
-				"https://127x0y0z1/", "https://aws-opsxdoit-intl.com/", "https://aws-ops.doit-intlxcom/", "https://aws-ops.doit-intl.com/\nhttps://evil.example/", "https://aws-ops.doit-intl.com/" + strings.Repeat("x", 227),
+				"", "registration.aws-ops.doit-intl.com", "http://registration.aws-ops.doit-intl.com/v1/registrations",
+				"https://doit-intl.com/", "https://evil.example/", "https://evil.example/aws-ops.doit-intl.com",
+				"https://aws-ops.doit-intl.com.evil.example/", "https://xaws-ops.doit-intl.com/",
+				"https://evil.example#.aws-ops.doit-intl.com/", "https://evil.example?.aws-ops.doit-intl.com/",
+				"https://evil.example/.aws-ops.doit-intl.com/", "https://user@aws-ops.doit-intl.com/",
+				"https://evil.example\\.aws-ops.doit-intl.com/", "https://aws-ops.doit-intl.com/?q",
+				"https://aws-ops.doit-intl.com/#f", "https://aws-ops.doit-intl.com/%2e",
+				"https://aws-ops.doit-intl.com:x/", "https://aws-ops.doit-intl.com:8443@evil.example/",
+				"https://127.0.0.1.evil.example/", "https://127.0.0.2/", "https://127x0y0z1/",
+				"https://aws-opsxdoit-intl.com/", "https://aws-ops.doit-intlxcom/",
+				"https://aws-ops.doit-intl.com/\nhttps://evil.example/",
+				"https://aws-ops.doit-intl.com/" + strings.Repeat("x", 227),
 			},
 		},
 	}
@@ -96,8 +117,9 @@ func (c *customer) plan(name, value string) error {
 	c.Helper()
 	client := cloudformation.NewFromConfig(c.config)
 	made, err := client.CreateChangeSet(c.Context(), &cloudformation.CreateChangeSetInput{
-		StackName: aws.String(c.name + "-planned"), ChangeSetName: aws.String("planned"), ChangeSetType: types.ChangeSetTypeCreate,
-		TemplateBody: aws.String(string(published.Body)), Parameters: c.parameters(parameters{name: value}, false),
+		StackName: aws.String(c.name + "-planned"), ChangeSetName: aws.String("planned"),
+		ChangeSetType: types.ChangeSetTypeCreate,
+		TemplateBody:  aws.String(string(published.Body)), Parameters: c.parameters(parameters{name: value}, false),
 		Capabilities: []types.Capability{types.CapabilityCapabilityIam},
 	})
 	if err != nil {

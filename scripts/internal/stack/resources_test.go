@@ -61,7 +61,9 @@ func (s *stack) wantAttached(role string, want ...string) {
 	if slices.Sort(arns); !slices.Equal(arns, slices.Sorted(slices.Values(want))) {
 		s.Errorf("attached to %s is %q, want %q", role, arns, want)
 	}
-	inline, err := iam.NewFromConfig(s.config).ListRolePolicies(s.Context(), &iam.ListRolePoliciesInput{RoleName: &role})
+	inline, err := iam.NewFromConfig(s.config).ListRolePolicies(s.Context(), &iam.ListRolePoliciesInput{
+		RoleName: &role,
+	})
 	s.must(err)
 	if len(inline.PolicyNames) != 0 {
 		s.Errorf("%s has the inline policies %q, want none", role, inline.PolicyNames)
@@ -91,7 +93,9 @@ func (c *customer) policy(arn string) (p policy) {
 // made are the physical IDs of the stack's resources.
 func (s *stack) made() map[string]string {
 	s.Helper()
-	got, err := s.cloudformation().DescribeStackResources(s.Context(), &cloudformation.DescribeStackResourcesInput{StackName: &s.id})
+	got, err := s.cloudformation().DescribeStackResources(s.Context(), &cloudformation.DescribeStackResourcesInput{
+		StackName: &s.id,
+	})
 	if err != nil {
 		s.Fatal(err)
 	}
@@ -130,7 +134,8 @@ func (c *customer) policies() (arns []string) {
 
 func (c *customer) functions() (names []string) {
 	c.Helper()
-	for pages := lambda.NewListFunctionsPaginator(lambda.NewFromConfig(c.config), &lambda.ListFunctionsInput{}); pages.HasMorePages(); {
+	pages := lambda.NewListFunctionsPaginator(lambda.NewFromConfig(c.config), &lambda.ListFunctionsInput{})
+	for pages.HasMorePages() {
 		page, err := pages.NextPage(c.Context())
 		c.must(err)
 		for _, function := range page.Functions {
@@ -142,7 +147,9 @@ func (c *customer) functions() (names []string) {
 
 func (c *customer) logGroups() (names []string) {
 	c.Helper()
-	for pages := cloudwatchlogs.NewDescribeLogGroupsPaginator(cloudwatchlogs.NewFromConfig(c.config), &cloudwatchlogs.DescribeLogGroupsInput{}); pages.HasMorePages(); {
+	client := cloudwatchlogs.NewFromConfig(c.config)
+	pages := cloudwatchlogs.NewDescribeLogGroupsPaginator(client, &cloudwatchlogs.DescribeLogGroupsInput{})
+	for pages.HasMorePages() {
 		page, err := pages.NextPage(c.Context())
 		c.must(err)
 		for _, group := range page.LogGroups {
@@ -158,7 +165,9 @@ func TestWhatAStackMakes(t *testing.T) {
 	made := s.made()
 
 	t.Run("SupportRole", func(t *testing.T) {
-		got, err := iam.NewFromConfig(s.config).GetRole(t.Context(), &iam.GetRoleInput{RoleName: aws.String(made["SupportRole"])})
+		got, err := iam.NewFromConfig(s.config).GetRole(t.Context(), &iam.GetRoleInput{
+			RoleName: aws.String(made["SupportRole"]),
+		})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -166,7 +175,8 @@ func TestWhatAStackMakes(t *testing.T) {
 			t.Errorf("path %s, sessions of %d s; want /doit/ and 3600", *got.Role.Path, *got.Role.MaxSessionDuration)
 		}
 		want := []statement{{
-			Effect: "Allow", Action: list{"sts:AssumeRole"}, Principal: map[string]any{"AWS": "arn:aws:iam::" + doitAccount + ":root"},
+			Effect: "Allow", Action: list{"sts:AssumeRole"},
+			Principal: map[string]any{"AWS": "arn:aws:iam::" + doitAccount + ":root"},
 			Condition: map[string]map[string]any{
 				"StringEquals": {"sts:ExternalId": nameOf(s.id), "aws:PrincipalType": "AssumedRole"},
 				"StringLike":   {"sts:RoleSessionName": openTicket + "-*"},
@@ -187,13 +197,15 @@ func TestWhatAStackMakes(t *testing.T) {
 	})
 
 	t.Run("RegistrationFunction", func(t *testing.T) {
-		got, err := lambda.NewFromConfig(s.config).GetFunctionConfiguration(t.Context(), &lambda.GetFunctionConfigurationInput{
+		client := lambda.NewFromConfig(s.config)
+		got, err := client.GetFunctionConfiguration(t.Context(), &lambda.GetFunctionConfigurationInput{
 			FunctionName: aws.String(made["RegistrationFunction"]),
 		})
 		if err != nil {
 			t.Fatal(err)
 		}
-		if got.Runtime != lambdatypes.RuntimeProvidedal2023 || !slices.Equal(got.Architectures, []lambdatypes.Architecture{lambdatypes.ArchitectureX8664}) {
+		x86 := []lambdatypes.Architecture{lambdatypes.ArchitectureX8664}
+		if got.Runtime != lambdatypes.RuntimeProvidedal2023 || !slices.Equal(got.Architectures, x86) {
 			t.Errorf("it runs on %s and %s, want provided.al2023 and x86_64", got.Runtime, got.Architectures)
 		}
 		if *got.MemorySize != 128 || *got.Timeout != 600 {
@@ -203,25 +215,28 @@ func TestWhatAStackMakes(t *testing.T) {
 		if !reflect.DeepEqual(got.Environment.Variables, want) {
 			t.Errorf("its environment is %q, want %q", got.Environment.Variables, want)
 		}
-		if got.LoggingConfig.LogFormat != lambdatypes.LogFormatJson || *got.LoggingConfig.LogGroup != made["RegistrationLogs"] {
-			t.Errorf("it logs %s to %s, want JSON to %s", got.LoggingConfig.LogFormat, *got.LoggingConfig.LogGroup, made["RegistrationLogs"])
+		logs, group := got.LoggingConfig, made["RegistrationLogs"]
+		if logs.LogFormat != lambdatypes.LogFormatJson || *logs.LogGroup != group {
+			t.Errorf("it logs %s to %s, want JSON to %s", logs.LogFormat, *logs.LogGroup, group)
 		}
 		if *got.CodeSha256 != published.Pin.CodeSha256 {
 			t.Errorf("it runs %s, the template names %s", *got.CodeSha256, published.Pin.CodeSha256)
 		}
-		retries, err := lambda.NewFromConfig(s.config).GetFunctionEventInvokeConfig(t.Context(), &lambda.GetFunctionEventInvokeConfigInput{
+		retries, err := client.GetFunctionEventInvokeConfig(t.Context(), &lambda.GetFunctionEventInvokeConfigInput{
 			FunctionName: got.FunctionName, Qualifier: aws.String("$LATEST"),
 		})
 		if err != nil {
 			t.Fatal(err)
 		}
 		if *retries.MaximumRetryAttempts != 1 || *retries.MaximumEventAgeInSeconds != 600 {
-			t.Errorf("a lost event is tried %d times in %d s, want 1 in 600", *retries.MaximumRetryAttempts, *retries.MaximumEventAgeInSeconds)
+			t.Errorf("a lost event is tried %d times in %d s, want 1 in 600",
+				*retries.MaximumRetryAttempts, *retries.MaximumEventAgeInSeconds)
 		}
 	})
 
 	t.Run("RegistrationLogs", func(t *testing.T) {
-		got, err := cloudwatchlogs.NewFromConfig(s.config).DescribeLogGroups(t.Context(), &cloudwatchlogs.DescribeLogGroupsInput{
+		client := cloudwatchlogs.NewFromConfig(s.config)
+		got, err := client.DescribeLogGroups(t.Context(), &cloudwatchlogs.DescribeLogGroupsInput{
 			LogGroupNamePrefix: aws.String(made["RegistrationLogs"]),
 		})
 		if err != nil {
@@ -303,10 +318,14 @@ func TestNoParameterWidensTheAccess(t *testing.T) {
 					continue
 				}
 				equal := statement.Condition["StringEquals"]
-				if len(statement.Action) != 1 || statement.Action[0] != "sts:AssumeRole" ||
-					!reflect.DeepEqual(statement.Principal, map[string]any{"AWS": "arn:aws:iam::" + doitAccount + ":root"}) ||
-					equal["sts:ExternalId"] == "" || equal["aws:PrincipalType"] != "AssumedRole" {
-					t.Errorf("the trust policy has %+v", statement)
+				doit := map[string]any{"AWS": "arn:aws:iam::" + doitAccount + ":root"}
+				assumes := slices.Equal(statement.Action, list{"sts:AssumeRole"})
+				if !assumes || !reflect.DeepEqual(statement.Principal, doit) {
+					t.Errorf("the trust policy lets in %v for %q", statement.Principal, statement.Action)
+				}
+				id, isText := equal["sts:ExternalId"].(string)
+				if !isText || len(id) < 16 || equal["aws:PrincipalType"] != "AssumedRole" {
+					t.Errorf("the trust policy demands %v", equal)
 				}
 			}
 			attached := s.attached(s.roleName())
@@ -331,7 +350,9 @@ func TestTheFunctionsLogHoldsNoSecret(t *testing.T) {
 	t.Parallel()
 	s := newCustomer(t).launch(parameters{"TicketId": openTicket})
 	log := cloudwatchlogs.NewFromConfig(s.config)
-	got, err := log.FilterLogEvents(t.Context(), &cloudwatchlogs.FilterLogEventsInput{LogGroupName: aws.String(s.made()["RegistrationLogs"])})
+	got, err := log.FilterLogEvents(t.Context(), &cloudwatchlogs.FilterLogEventsInput{
+		LogGroupName: aws.String(s.made()["RegistrationLogs"]),
+	})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -89,7 +89,9 @@ func TestNoMacrosNoNestedStacksNoInlineCode(t *testing.T) {
 	if !w.Transform.IsZero() {
 		t.Error("the template has a transform")
 	}
-	for _, word := range []string{"Fn::Transform", "!Transform", "AWS::Include", "ZipFile", "AWS::CloudFormation::Stack"} {
+	for _, word := range []string{
+		"Fn::Transform", "!Transform", "AWS::Include", "ZipFile", "AWS::CloudFormation::Stack",
+	} {
 		if strings.Contains(string(published.Body), word) {
 			t.Errorf("the template has %s", word)
 		}
@@ -186,7 +188,8 @@ func TestWhatRegistrationIsGiven(t *testing.T) {
 	if timeout := registration.Properties["ServiceTimeout"]; timeout.Value != "630" {
 		t.Errorf("CloudFormation waits %q s, want 630", timeout.Value)
 	}
-	if token := registration.Properties["ServiceToken"]; token.Tag != "!GetAtt" || token.Value != "RegistrationFunction.Arn" {
+	token := registration.Properties["ServiceToken"]
+	if token.Tag != "!GetAtt" || token.Value != "RegistrationFunction.Arn" {
 		t.Errorf("the ServiceToken is %s %q, want the function's ARN, which never changes", token.Tag, token.Value)
 	}
 }
@@ -222,18 +225,19 @@ func TestNoAllowHasAWildcard(t *testing.T) {
 				}
 				allows++
 				for _, name := range []string{"Action", "Resource", "Principal"} {
-					if value := member(statement, name); value != nil && slices.ContainsFunc(scalars(value), func(text string) bool { return strings.Contains(text, "*") }) {
+					value := member(statement, name)
+					if value != nil && strings.Contains(strings.Join(scalars(value), " "), "*") {
 						t.Errorf("%s allows with a wildcard in %s", id, name)
 					}
-				}
-				if member(statement, "NotAction") != nil || member(statement, "NotResource") != nil || member(statement, "NotPrincipal") != nil {
-					t.Errorf("%s allows everything but something", id)
+					if member(statement, "Not"+name) != nil {
+						t.Errorf("%s allows everything but something", id)
+					}
 				}
 			}
 		}
 	}
 	if allows != 4 {
-		t.Errorf("%d statements allow something, want 4: two trust policies, the function's log, the notices' topic", allows)
+		t.Errorf("%d statements allow something, want 4: two trusts, the function's log, the notices' topic", allows)
 	}
 }
 

@@ -103,7 +103,8 @@ func TestASessionBecomesNoOtherRole(t *testing.T) {
 	s := newCustomer(t).launch(parameters{"TicketId": openTicket})
 	other, err := iam.NewFromConfig(s.config).CreateRole(t.Context(), &iam.CreateRoleInput{
 		RoleName: aws.String("admin-" + s.name), AssumeRolePolicyDocument: aws.String(
-			`{"Version":"2012-10-17","Statement":{"Effect":"Allow","Principal":{"AWS":"*"},"Action":"sts:AssumeRole"}}`),
+			`{"Version":"2012-10-17",
+			"Statement":{"Effect":"Allow","Principal":{"AWS":"*"},"Action":"sts:AssumeRole"}}`),
 	})
 	s.must(err)
 	// To AWS that trust is enough. The emulator wants an allowance of SupportRole's own beside it.

@@ -58,7 +58,9 @@ func (c *customer) listen() {
 	var behind *url.URL
 	var err error
 	proxy := &httputil.ReverseProxy{
-		Transport: &http.Transport{TLSClientConfig: &tls.Config{RootCAs: certificate.Pool(), MinVersion: tls.VersionTLS12}},
+		Transport: &http.Transport{
+			TLSClientConfig: &tls.Config{RootCAs: certificate.Pool(), MinVersion: tls.VersionTLS12},
+		},
 		Rewrite: func(r *httputil.ProxyRequest) {
 			r.SetURL(behind)
 			r.Out.Host = r.In.Host
@@ -140,7 +142,8 @@ func (c *customer) parameters(set parameters, update bool) (all []types.Paramete
 		case update:
 			all = append(all, types.Parameter{ParameterKey: &name, UsePreviousValue: aws.Bool(true)})
 		case name == "RegistrationEndpoint":
-			all = append(all, types.Parameter{ParameterKey: &name, ParameterValue: aws.String(c.registrationEndpoint())})
+			address := c.registrationEndpoint()
+			all = append(all, types.Parameter{ParameterKey: &name, ParameterValue: &address})
 		}
 	}
 	return all
@@ -160,9 +163,8 @@ func (s *stack) update(set parameters) string {
 
 func (s *stack) delete() string {
 	s.Helper()
-	if _, err := s.cloudformation().DeleteStack(s.Context(), &cloudformation.DeleteStackInput{StackName: &s.id}); err != nil {
-		s.Fatal(err)
-	}
+	_, err := s.cloudformation().DeleteStack(s.Context(), &cloudformation.DeleteStackInput{StackName: &s.id})
+	s.must(err)
 	return s.settled()
 }
 
@@ -195,7 +197,9 @@ func (s *stack) settled() string {
 // reasons are what the stack's events say of failures, the newest first.
 func (s *stack) reasons() (all []string) {
 	s.Helper()
-	events, err := s.cloudformation().DescribeStackEvents(s.Context(), &cloudformation.DescribeStackEventsInput{StackName: &s.id})
+	events, err := s.cloudformation().DescribeStackEvents(s.Context(), &cloudformation.DescribeStackEventsInput{
+		StackName: &s.id,
+	})
 	if err != nil {
 		s.Fatal(err)
 	}
