@@ -225,6 +225,19 @@ func TestARefusedCreateLeavesNothing(t *testing.T) {
 	}
 }
 
+// A launch whose end has passed would let nobody in, and say so nowhere.
+func TestALaunchWhoseEndHasPassedIsRefused(t *testing.T) {
+	t.Parallel()
+	c := newCustomer(t)
+	s, status := c.create("", string(published.Body), parameters{"AccessExpires": "2020-01-01T00:00:00Z"})
+	s.want(status, "ROLLBACK_COMPLETE")
+	c.wantNothingLeft()
+	c.wantNothingRegistered()
+	if reasons := strings.Join(s.reasons(), " "); !strings.Contains(reasons, "2020-01-01T00:00:00Z") {
+		t.Errorf("the stack's events say %q, want the time that has passed", reasons)
+	}
+}
+
 func TestACreateWithTheEndpointDownLeavesNothing(t *testing.T) {
 	t.Parallel()
 	c := newCustomer(t)
