@@ -1,25 +1,18 @@
 package main
 
 import (
-	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/rand"
-	"crypto/tls"
-	"crypto/x509"
-	"encoding/pem"
 	"io"
-	"math/big"
 	"net"
 	"net/http"
 	"net/http/httptest"
 	"os"
 	"os/exec"
-	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
 	"testing"
-	"time"
+
+	"github.com/doitintl/aws-ro-access/scripts/internal/runtimeapi"
 )
 
 // TestCheckLooksAndNothingElseDoes runs link behind a proxy that is all of the
@@ -143,17 +136,21 @@ type world struct {
 
 func newWorld(t *testing.T, answer http.HandlerFunc) *world {
 	t.Helper()
-	pair, roots := certificate(t)
-	w := &world{roots: roots}
-	s3 := httptest.NewUnstartedServer(http.HandlerFunc(func(writer http.ResponseWriter, r *http.Request) {
+	certificate, err := runtimeapi.NewCertificate(t.TempDir(), "*.s3.amazonaws.com", "*.s3.eu-west-1.amazonaws.com")
+	if err != nil {
+		t.Fatal(err)
+	}
+	w := &world{roots: certificate.File}
+	s3, err := certificate.Serve(http.HandlerFunc(func(writer http.ResponseWriter, r *http.Request) {
 		w.note(r.Method + " https://" + r.Host + r.URL.Path)
 		if r.Header.Get("Authorization") != "" {
 			t.Error("somebody's credentials are sent")
 		}
 		answer(writer, r)
 	}))
-	s3.TLS = &tls.Config{Certificates: []tls.Certificate{pair}, MinVersion: tls.VersionTLS12}
-	s3.StartTLS()
+	if err != nil {
+		t.Fatal(err)
+	}
 	t.Cleanup(s3.Close)
 	proxy := httptest.NewServer(http.HandlerFunc(func(writer http.ResponseWriter, r *http.Request) {
 		host, _, err := net.SplitHostPort(r.Host)
@@ -166,7 +163,7 @@ func newWorld(t *testing.T, answer http.HandlerFunc) *world {
 			<-r.Context().Done()
 			return
 		}
-		join(t, writer, s3.Listener.Addr().String())
+		join(t, writer, s3.Host)
 	}))
 	t.Cleanup(proxy.Close)
 	w.proxy = proxy.URL
@@ -219,27 +216,4 @@ func (w *world) link(t *testing.T, args ...string) (printed, said string) {
 		t.Errorf("it failed: %v\n%s", err, stderr.String())
 	}
 	return string(out), stderr.String()
-}
-
-// certificate is S3's, for whoever trusts the file.
-func certificate(t *testing.T) (pair tls.Certificate, roots string) {
-	t.Helper()
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	if err != nil {
-		t.Fatal(err)
-	}
-	is := &x509.Certificate{
-		SerialNumber: big.NewInt(1),
-		NotAfter:     time.Now().Add(time.Hour),
-		DNSNames:     []string{"*.s3.amazonaws.com", "*.s3.eu-west-1.amazonaws.com"},
-	}
-	der, err := x509.CreateCertificate(rand.Reader, is, is, &key.PublicKey, key)
-	if err != nil {
-		t.Fatal(err)
-	}
-	roots = filepath.Join(t.TempDir(), "roots.pem")
-	if err := os.WriteFile(roots, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der}), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	return tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key}, roots
 }

@@ -30,9 +30,10 @@ type Certificate struct {
 	pair    tls.Certificate
 }
 
-// NewCertificate makes a certificate for the loopback addresses, and writes it
-// and its key to two files in dir.
-func NewCertificate(dir string) (*Certificate, error) {
+// NewCertificate makes a certificate for the loopback addresses, and for the
+// names of those whose part a server plays. It writes it and its key to two
+// files in dir.
+func NewCertificate(dir string, names ...string) (*Certificate, error) {
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
 		return nil, fmt.Errorf("make a key: %w", err)
@@ -46,7 +47,7 @@ func NewCertificate(dir string) (*Certificate, error) {
 		ExtKeyUsage:           []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth},
 		BasicConstraintsValid: true,
 		IsCA:                  true,
-		DNSNames:              []string{"localhost"},
+		DNSNames:              append(names, "localhost"),
 		// A call to 0.0.0.0 reaches this machine too, and is the one such
 		// address for which Go would ask a proxy.
 		IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1), net.IPv6loopback, net.IPv4zero},
