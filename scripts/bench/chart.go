@@ -11,10 +11,12 @@ import (
 // markdown is the README's table.
 func markdown(peers []*peer, s setting) string {
 	var b strings.Builder
-	b.WriteString("| | init | event to answer | peak memory | binary | zip |\n| --- | ---: | ---: | ---: | ---: | ---: |\n")
+	b.WriteString("| | init | event to answer | peak memory | binary | zip |\n")
+	b.WriteString("| --- | ---: | ---: | ---: | ---: | ---: |\n")
 	for _, p := range peers {
 		fmt.Fprintf(&b, "| %s | %v %s | %v %s | %v %s | %v | %v |\n", p.name,
-			p.init.median(), p.init.spread(), p.answer.median(), p.answer.spread(), p.memory.median(), p.memory.spread(), p.binary, p.zip)
+			p.init.median(), p.init.spread(), p.answer.median(), p.answer.spread(),
+			p.memory.median(), p.memory.spread(), p.binary, p.zip)
 	}
 	b.WriteString("\n| ratio | measured | goal |\n| --- | ---: | ---: |\n")
 	for _, g := range goals(peers) {
@@ -64,12 +66,17 @@ func draw(file string, peers []*peer, s setting) error {
 		drawn := panel{Title: m.title, X: 20 + i%2*400, Y: 30 + i/2*150}
 		for j, p := range peers {
 			width := max(1, int(m.of(p).n/most*widest))
-			drawn.Bars = append(drawn.Bars, bar{Name: p.name, Value: m.of(p).String(), Y: 12 + j*26, Width: width, Beside: 94 + width + 6, Ours: j == 0})
+			drawn.Bars = append(drawn.Bars, bar{
+				Name: p.name, Value: m.of(p).String(),
+				Y: 12 + j*26, Width: width, Beside: 94 + width + 6,
+				Ours: j == 0,
+			})
 		}
 		panels = append(panels, drawn)
 	}
 	var b strings.Builder
-	if err := chart.Execute(&b, map[string]any{"Panels": panels, "Setting": s.String(), "Notes": s.notes()}); err != nil {
+	shown := map[string]any{"Panels": panels, "Setting": s.String(), "Notes": s.notes()}
+	if err := chart.Execute(&b, shown); err != nil {
 		return fmt.Errorf("draw the chart: %w", err)
 	}
 	if err := os.WriteFile(file, []byte(b.String()), 0o644); err != nil { // #nosec G306 -- a picture for everybody

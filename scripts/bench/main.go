@@ -83,7 +83,8 @@ func print(peers []*peer, s setting) error {
 	_, _ = fmt.Fprintln(w, "\tinit\t\tevent to answer\t\tpeak memory\t\tbinary\tzip\t")
 	for _, p := range peers {
 		_, _ = fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t\n", p.name,
-			p.init.median(), p.init.spread(), p.answer.median(), p.answer.spread(), p.memory.median(), p.memory.spread(), p.binary, p.zip)
+			p.init.median(), p.init.spread(), p.answer.median(), p.answer.spread(),
+			p.memory.median(), p.memory.spread(), p.binary, p.zip)
 	}
 	if err := w.Flush(); err != nil {
 		return err

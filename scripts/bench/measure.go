@@ -51,7 +51,8 @@ type bench struct {
 func (b bench) once(ctx context.Context, p *peer, counts bool) (err error) {
 	b.endpoint.Forget()
 	b.cloudformation.Forget()
-	process, err := runtimeapi.Start(runtimeapi.Environment("https://"+b.endpoint.Host+"/v1/registrations", b.certificate.File), p.command...)
+	environment := runtimeapi.Environment("https://"+b.endpoint.Host+"/v1/registrations", b.certificate.File)
+	process, err := runtimeapi.Start(environment, p.command...)
 	if err != nil {
 		return err
 	}

@@ -48,7 +48,10 @@ func build(ctx context.Context, root, dir string) ([]*peer, error) {
 	if err != nil {
 		return nil, err
 	}
-	peers := []*peer{{name: "function", command: []string{bootstrap}, answers: true, binary: binary, zip: bytesOf(ours.Bytes)}}
+	peers := []*peer{{
+		name: "function", command: []string{bootstrap}, answers: true,
+		binary: binary, zip: bytesOf(ours.Bytes),
+	}}
 	for _, name := range []string{"floor", "plain"} {
 		p, err := compile(ctx, filepath.Join(root, "scripts"), dir, name)
 		if err != nil {
@@ -76,7 +79,10 @@ func compile(ctx context.Context, scripts, dir, name string) (*peer, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &peer{name: name, command: []string{path}, answers: name != "floor", binary: bytesOf(program), zip: bytesOf(packed)}, nil
+	return &peer{
+		name: name, command: []string{path}, answers: name != "floor",
+		binary: bytesOf(program), zip: bytesOf(packed),
+	}, nil
 }
 
 // unpackInline writes the Python handler and its loop to dir. A template

@@ -80,7 +80,10 @@ func goals(peers []*peer) []goal {
 	ours, floor, plain, python := peers[0], peers[1], peers[2], peers[3]
 	return []goal{
 		{what: "init, of the floor's", ratio: ours.init.median().n / floor.init.median().n, limit: 1.10},
-		{what: "inline Python's init, of ours", ratio: python.init.median().n / ours.init.median().n, limit: 15, atLeast: true},
+		{
+			what: "inline Python's init, of ours", ratio: python.init.median().n / ours.init.median().n,
+			limit: 15, atLeast: true,
+		},
 		{what: "event to answer, of plain's", ratio: ours.answer.median().n / plain.answer.median().n, limit: 1},
 		{what: "peak memory, of the floor's", ratio: ours.memory.median().n / floor.memory.median().n, limit: 1.25},
 		{what: "zip, of the floor's", ratio: ours.zip.n / floor.zip.n, limit: 1.10},

@@ -31,7 +31,11 @@ func (s setting) notes() []string {
 }
 
 func newSetting(peers []*peer, runs int) (setting, error) {
-	s := setting{runs: runs, date: time.Now().UTC().Format(time.DateOnly), machine: fmt.Sprintf("%s, %d cores, %s", processor(), runtime.NumCPU(), runtime.GOOS)}
+	s := setting{
+		runs:    runs,
+		date:    time.Now().UTC().Format(time.DateOnly),
+		machine: fmt.Sprintf("%s, %d cores, %s", processor(), runtime.NumCPU(), runtime.GOOS),
+	}
 	// Plain has them all.
 	info, err := buildinfo.ReadFile(peers[2].command[0])
 	if err != nil {

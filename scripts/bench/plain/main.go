@@ -47,7 +47,9 @@ func (r registrar) register(ctx context.Context, event cfn.Event) (id string, da
 	if err != nil {
 		return id, nil, err
 	}
-	request, err := http.NewRequestWithContext(ctx, http.MethodPost, os.Getenv("REGISTRATION_ENDPOINT"), bytes.NewReader(body)) // #nosec G704 -- as plain as it gets
+	endpoint := os.Getenv("REGISTRATION_ENDPOINT")
+	// #nosec G704 -- as plain as it gets
+	request, err := http.NewRequestWithContext(ctx, http.MethodPost, endpoint, bytes.NewReader(body))
 	if err != nil {
 		return id, nil, err
 	}
