@@ -29,10 +29,20 @@ import (
 )
 
 // chromium is one browser for all tests; each has tabs of its own.
-var chromium = sync.OnceValues(func() (context.Context, error) {
-	tab, _, err := browser.Start(context.Background()) // it ends with this process
+var chromium = sync.OnceValues(func() (tab context.Context, err error) {
+	tab, stopChromium, err = browser.Start(context.Background())
 	return tab, err
 })
+
+var stopChromium func()
+
+func TestMain(m *testing.M) {
+	status := m.Run()
+	if stopChromium != nil {
+		stopChromium()
+	}
+	os.Exit(status)
+}
 
 // tab is the committed page in a real browser, at the time now.
 type tab struct {

@@ -90,7 +90,7 @@ func (l Launch) Terraform() (string, error) {
 	var b strings.Builder
 	line := func(format string, args ...any) { fmt.Fprintf(&b, format+"\n", args...) }
 	line(`resource "aws_cloudformation_stack" "doit_support" {`)
-	line(`  region       = "%s" # from version 6 of the AWS provider on; before, the provider has it`, l.Region)
+	line(`  region       = "%s" # takes version 6 of the AWS provider; in an older one the provider has it`, l.Region)
 	line(`  name         = "%s"`, l.Stack)
 	line(`  template_url = "%s"`, l.TemplateURL)
 	line(`  capabilities = ["CAPABILITY_IAM"]`)
