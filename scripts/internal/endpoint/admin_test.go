@@ -1,6 +1,8 @@
 package endpoint
 
 import (
+	"encoding/json"
+	"fmt"
 	"io"
 	"net/http"
 	"reflect"
@@ -34,39 +36,42 @@ func (r *running) get(t *testing.T, path, host, method string) (*http.Response, 
 func TestAdminShowsWhatIsRegistered(t *testing.T) {
 	t.Parallel()
 	r, _ := startScripted(t, scripted{}, nil)
-	if response, text := r.get(t, "/v1/registrations", "", http.MethodGet); text != "[]\n" || response.Header.Get("Content-Type") != "application/json" {
-		t.Errorf("an empty list is %s %q", response.Header.Get("Content-Type"), text)
+	response, text := r.get(t, path, "", http.MethodGet)
+	if media := response.Header.Get("Content-Type"); text != "[]\n" || media != "application/json" {
+		t.Errorf("an empty list is %s %q", media, text)
 	}
 	if _, text := r.get(t, "/", "", http.MethodGet); !strings.Contains(text, "Nothing is registered yet.") {
 		t.Errorf("an empty page is %s", text)
 	}
-	a := r.expect(t, r.newCall(somebody, "Create", map[string]any{"ticketId": "12345", "access": "approved", "accessExpires": "2099-12-31T00:00:00Z", "issuedAt": "2026-01-02T03:04:05Z"}), nil)
-	r.expect(t, r.newCall(somebody, "Create", map[string]any{"roleArn": "arn:aws:iam::111122223333:role/<script>alert(1)</script>/x", "access": "dismissed"}), nil)
+	const issued, expires = "2026-01-02T03:04:05Z", "2099-12-31T00:00:00Z"
+	a := r.expect(t, r.newCall(somebody, "Create", map[string]any{
+		"ticketId": "12345", "access": "approved", "accessExpires": expires, "issuedAt": issued,
+	}), nil)
+	r.expect(t, r.newCall(somebody, "Create", map[string]any{
+		"roleArn": "arn:aws:iam::111122223333:role/<script>alert(1)</script>/x", "access": "dismissed",
+	}), nil)
 
 	rows := r.list(t)
 	i := slices.IndexFunc(rows, func(l registrations.Registration) bool { return l.RegistrationID == a.id })
 	if len(rows) != 2 || i < 0 {
 		t.Fatalf("rows: %+v", rows)
 	}
-	row := rows[i]
-	row.History = nil
 	want := registrations.Registration{
-		RegistrationID: a.id, AccountID: customer, Region: home, StackID: stackID, RoleArn: roleArn, ExternalID: externalID,
-		TicketID: "12345", Access: "approved", AccessExpires: "2099-12-31T00:00:00Z", Status: registrations.Active,
+		RegistrationID: a.id, AccountID: customer, Region: home, StackID: stackID, RoleArn: roleArn,
+		ExternalID: externalID, TicketID: "12345", Access: "approved", AccessExpires: expires,
+		Status: registrations.Active,
+		History: []registrations.Event{{
+			At: rows[i].History[0].At, RequestType: "Create", RequestID: "3d9b5b1e-6d5a-4a53-a5f3-6a7a7f1f0b11",
+			IssuedAt: issued, TicketID: "12345", Access: "approved", AccessExpires: expires,
+			ClaimedAccount: customer, ProvedAccount: customer,
+			Caller: "arn:aws:sts::111122223333:assumed-role/doit-RegistrationRole/function", Role: registrations.Opens,
+		}},
 	}
-	if !reflect.DeepEqual(row, want) {
-		t.Errorf("row %+v, want %+v", row, want)
+	if !reflect.DeepEqual(rows[i], want) || strings.Contains(a.id, externalID) {
+		t.Errorf("row %+v, want %+v", rows[i], want)
 	}
-	if strings.Contains(a.id, externalID) || len(rows[i].History) != 1 {
-		t.Errorf("registration %s with history %+v", a.id, rows[i].History)
-	}
-	happened := rows[i].History[0]
-	if happened.ClaimedAccount != customer || happened.ProvedAccount != customer || happened.Caller != "arn:aws:sts::111122223333:assumed-role/doit-RegistrationRole/function" ||
-		happened.IssuedAt != "2026-01-02T03:04:05Z" || happened.Role != registrations.Opens {
-		t.Errorf("history %+v", happened)
-	}
-	response, text := r.get(t, "/", "", http.MethodGet)
-	for _, want := range []string{customer, roleArn, "2026-01-02T03:04:05Z", "12345", "2099-12-31T00:00:00Z", "approved", "dismissed"} {
+	response, text = r.get(t, "/", "", http.MethodGet)
+	for _, want := range []string{customer, roleArn, issued, "12345", expires, "approved", "dismissed"} {
 		if !strings.Contains(text, want) {
 			t.Errorf("the page lacks %s", want)
 		}
@@ -74,8 +79,65 @@ func TestAdminShowsWhatIsRegistered(t *testing.T) {
 	if strings.Contains(text, "<script") || strings.Contains(text, externalID) {
 		t.Errorf("the page has a script or an external ID:\n%s", text)
 	}
-	if policy := response.Header.Get("Content-Security-Policy"); !strings.HasPrefix(policy, "default-src 'none';") || strings.Contains(policy, "script") {
+	policy := response.Header.Get("Content-Security-Policy")
+	if !strings.HasPrefix(policy, "default-src 'none';") || strings.Contains(policy, "script") {
 		t.Errorf("the page's policy is %q", policy)
+	}
+}
+
+func TestTheListComesInPages(t *testing.T) {
+	t.Parallel()
+	r, _ := startScripted(t, scripted{}, []string{"-verify-role=false"})
+	var want []string
+	for i := range 7 { // the last one first: the list has an order of its own
+		role := fmt.Sprint(roleArn, 7-i)
+		r.expect(t, r.newCall(somebody, "Create", map[string]any{"roleArn": role}), nil)
+		want = append([]string{role}, want...)
+	}
+	for _, limit := range []int{1, 2, 3, 6, 7, 8, 1000, 100000} {
+		var got []string
+		next, pages := fmt.Sprintf("%s?limit=%d", path, limit), 0
+		for ; next != ""; pages++ {
+			response, text := r.get(t, next, "", http.MethodGet)
+			var rows []registrations.Registration
+			if err := json.Unmarshal([]byte(text), &rows); err != nil || len(rows) > limit {
+				t.Fatalf("%s has %d rows, %v", next, len(rows), err)
+			}
+			for _, row := range rows {
+				got = append(got, row.RoleArn)
+			}
+			next = between(response.Header.Get("Link"), "<", ">; rel=next")
+		}
+		if !slices.Equal(got, want) || pages != (len(want)+limit-1)/limit {
+			t.Errorf("in %d pages of %d there are %v", pages, limit, got)
+		}
+	}
+	if _, text := r.get(t, "/?limit=2", "", http.MethodGet); strings.Count(text, roleArn) != 2 {
+		t.Errorf("a page of two has\n%s", text)
+	}
+	for query, status := range map[string]int{
+		"limit=0": 400, "limit=-1": 400, "limit=many": 400, "after=nobody": 400, "limit=": 200,
+	} {
+		if response, text := r.get(t, path+"?"+query, "", http.MethodGet); response.StatusCode != status {
+			t.Errorf("?%s is answered %d %s", query, response.StatusCode, text)
+		}
+	}
+}
+
+// TestALongListIsReadInPieces has more rows than are read at once, and follows the links.
+func TestALongListIsReadInPieces(t *testing.T) {
+	t.Parallel()
+	r, _ := startScripted(t, scripted{}, []string{"-verify-role=false", "-per-account", "0"})
+	const rows = 2*listedAtOnce + 1
+	for i := range rows {
+		r.expect(t, r.newCall(somebody, "Create", map[string]any{"roleArn": fmt.Sprint(roleArn, i)}), nil)
+	}
+	seen := map[string]bool{}
+	for _, row := range r.list(t) {
+		seen[row.RegistrationID] = true
+	}
+	if len(seen) != rows {
+		t.Errorf("%d rows, want %d", len(seen), rows)
 	}
 }
 
@@ -84,15 +146,16 @@ func TestAdminAnswersToALoopbackHostOnly(t *testing.T) {
 	r, _ := startScripted(t, scripted{}, nil)
 	for host, want := range map[string]int{
 		"": 200, "localhost": 200, "localhost:1234": 200, "127.0.0.1": 200, "[::1]:80": 200, "[::1]": 200,
-		"evil.example": 421, "evil.example:80": 421, "10.0.0.1": 421, "localhost.evil.example": 421, "127.0.0.1.evil.example": 421,
+		"evil.example": 421, "evil.example:80": 421, "10.0.0.1": 421,
+		"localhost.evil.example": 421, "127.0.0.1.evil.example": 421,
 	} {
-		for _, path := range []string{"/", "/v1/registrations", "/page.css"} {
+		for _, path := range []string{"/", path, "/page.css"} {
 			if response, _ := r.get(t, path, host, http.MethodGet); response.StatusCode != want {
 				t.Errorf("%s at host %q is %d, want %d", path, host, response.StatusCode, want)
 			}
 		}
 	}
-	for path, want := range map[string]int{"/": 405, "/v1/registrations": 405} {
+	for path, want := range map[string]int{"/": 405, path: 405} {
 		if response, _ := r.get(t, path, "", http.MethodPost); response.StatusCode != want {
 			t.Errorf("POST %s is %d, want %d", path, response.StatusCode, want)
 		}

@@ -61,10 +61,10 @@ type call struct {
 
 // newCall is a good request of the customer's function.
 func (r *running) newCall(as aws.Credentials, requestType string, members map[string]any) *call {
-	c := &call{as: as, region: home, audience: r.audience, at: time.Now(), method: http.MethodPost, path: "/v1/registrations"}
+	c := &call{as: as, region: home, audience: r.audience, at: time.Now(), method: http.MethodPost, path: path}
 	c.members = map[string]any{
-		"requestType": requestType, "requestId": "3d9b5b1e-6d5a-4a53-a5f3-6a7a7f1f0b11", "stackId": stackID, "accountId": customer,
-		"region": home, "roleArn": roleArn, "externalId": externalID,
+		"requestType": requestType, "requestId": "3d9b5b1e-6d5a-4a53-a5f3-6a7a7f1f0b11",
+		"stackId": stackID, "accountId": customer, "region": home, "roleArn": roleArn, "externalId": externalID,
 	}
 	maps.Copy(c.members, members)
 	return c
@@ -153,11 +153,14 @@ func readAnswer(response *http.Response) (answer, error) {
 		}
 		return a, nil
 	}
-	if err := json.Unmarshal(text, &a.problem); err != nil || media != "application/problem+json" || a.problem.Status != a.status || a.problem.Detail == "" || a.problem.Title == "" {
+	err = json.Unmarshal(text, &a.problem)
+	worded := a.problem.Detail != "" && a.problem.Title != ""
+	if err != nil || media != "application/problem+json" || a.problem.Status != a.status || !worded {
 		return a, fmt.Errorf("the answer %d is %s %q: %w", a.status, media, text, err)
 	}
-	if waits := a.status == 425 || a.status == 429 || a.status == 503; waits != (response.Header.Get("Retry-After") != "") {
-		return a, fmt.Errorf("the answer %d has Retry-After %q", a.status, response.Header.Get("Retry-After"))
+	waits := a.status == 425 || a.status == 429 || a.status == 503
+	if seconds := response.Header.Get("Retry-After"); waits != (seconds != "") {
+		return a, fmt.Errorf("the answer %d has Retry-After %q", a.status, seconds)
 	}
 	return a, nil
 }
@@ -166,7 +169,11 @@ func readAnswer(response *http.Response) (answer, error) {
 func (r *running) expect(t testing.TB, c *call, want *Problem) answer {
 	t.Helper()
 	a := r.send(t, c)
-	if want == nil && a.status != http.StatusOK || want != nil && (a.problem.Type != want.Type || a.status != want.Status) {
+	expected := Problem{Status: http.StatusOK}
+	if want != nil {
+		expected = *want
+	}
+	if a.status != expected.Status || a.problem.Type != expected.Type {
 		t.Fatalf("the answer is %v, want %v", a, want)
 	}
 	return a
@@ -183,8 +190,11 @@ func (r *running) list(t testing.TB) []registrations.Registration {
 }
 
 // presign is the function's side of the proof.
-func presign(t testing.TB, as aws.Credentials, region string, at time.Time, base string, headers map[string]string) string {
-	request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, base+"/?Action=GetCallerIdentity&Version=2011-06-15&X-Amz-Expires=60", nil) // #nosec G704 -- it is signed, and not sent
+func presign(
+	t testing.TB, as aws.Credentials, region string, at time.Time, base string, headers map[string]string,
+) string {
+	unsigned := base + "/?Action=GetCallerIdentity&Version=2011-06-15&X-Amz-Expires=60"
+	request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, unsigned, nil) // #nosec G704 -- never sent
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -33,11 +33,16 @@ func TestGoldenVector(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if p.url(p.host()) != v.URL || !p.signedAt.Equal(v.Time) || p.token != v.SessionToken || p.accessKeyID != v.AccessKeyID || p.region != v.Region {
+	signer := p.token == v.SessionToken && p.accessKeyID == v.AccessKeyID && p.region == v.Region
+	if p.url(p.host()) != v.URL || !p.signedAt.Equal(v.Time) || !signer {
 		t.Errorf("rebuilt %+v: %s", p, p.url(p.host()))
 	}
-	signed := presign(t, aws.Credentials{AccessKeyID: v.AccessKeyID, SecretAccessKey: v.SecretAccessKey, SessionToken: v.SessionToken}, v.Region, v.Time,
-		"https://sts.eu-west-1.amazonaws.com", map[string]string{"X-DoiT-Audience": v.Audience, "X-DoiT-Content-SHA256": v.BodySHA256})
+	as := aws.Credentials{
+		AccessKeyID: v.AccessKeyID, SecretAccessKey: v.SecretAccessKey, SessionToken: v.SessionToken,
+	}
+	signed := presign(t, as, v.Region, v.Time, "https://sts.eu-west-1.amazonaws.com", map[string]string{
+		"X-DoiT-Audience": v.Audience, "X-DoiT-Content-SHA256": v.BodySHA256,
+	})
 	if signed != v.URL {
 		t.Errorf("the SDK signs %s, want %s", signed, v.URL)
 	}

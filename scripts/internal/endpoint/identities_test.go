@@ -31,7 +31,9 @@ func userSession(t *testing.T) aws.Credentials {
 }
 
 func federated(t *testing.T) aws.Credentials {
-	made, err := userClient(t, "alice").GetFederationToken(t.Context(), &sts.GetFederationTokenInput{Name: aws.String("doit-RegistrationRole")})
+	made, err := userClient(t, "alice").GetFederationToken(t.Context(), &sts.GetFederationTokenInput{
+		Name: aws.String("doit-RegistrationRole"),
+	})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -39,5 +41,7 @@ func federated(t *testing.T) aws.Credentials {
 }
 
 func temporary(c *types.Credentials) aws.Credentials {
-	return aws.Credentials{AccessKeyID: *c.AccessKeyId, SecretAccessKey: *c.SecretAccessKey, SessionToken: *c.SessionToken}
+	return aws.Credentials{
+		AccessKeyID: *c.AccessKeyId, SecretAccessKey: *c.SecretAccessKey, SessionToken: *c.SessionToken,
+	}
 }

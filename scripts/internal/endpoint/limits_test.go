@@ -35,6 +35,9 @@ func TestTheLimitsAreTheDesigns(t *testing.T) {
 	}
 }
 
+// halfRequest is one whose body breaks off.
+const halfRequest = "POST /v1/registrations HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\nhalf"
+
 // dial opens a connection, as a caller who has not sent anything yet.
 func (r *running) dial(t testing.TB, protocols ...string) *tls.Conn {
 	t.Helper()
@@ -75,7 +78,7 @@ func TestTheConnectionThatWaitsLongestMakesRoom(t *testing.T) {
 	r, _ := startScripted(t, scripted{}, []string{"-connections", "3", "-verify-role=false"})
 	first, second := r.dial(t), r.dial(t)
 	third := r.dial(t)
-	if _, err := second.Write([]byte("POST /v1/registrations HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\nhalf")); err != nil {
+	if _, err := second.Write([]byte(halfRequest)); err != nil {
 		t.Fatal(err)
 	}
 	r.expect(t, r.newCall(somebody, "Create", nil), nil)
@@ -160,7 +163,7 @@ func TestAHalfBodyIsNotWaitedFor(t *testing.T) {
 	t.Parallel()
 	r, _ := startScripted(t, scripted{}, nil, func(o *options) { o.limits.body = 100 * time.Millisecond })
 	conn := r.dial(t)
-	if _, err := conn.Write([]byte("POST /v1/registrations HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\nhalf")); err != nil {
+	if _, err := conn.Write([]byte(halfRequest)); err != nil {
 		t.Fatal(err)
 	}
 	response, err := http.ReadResponse(bufio.NewReader(conn), nil)
@@ -177,7 +180,8 @@ func TestAnIdleConnectionIsNotKept(t *testing.T) {
 	t.Parallel()
 	r, _ := startScripted(t, scripted{}, nil, func(o *options) { o.limits.idle = 100 * time.Millisecond })
 	conn := r.dial(t)
-	if _, err := conn.Write([]byte("POST /v1/registrations HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n\r\n")); err != nil {
+	request := "POST /v1/registrations HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n\r\n"
+	if _, err := conn.Write([]byte(request)); err != nil {
 		t.Fatal(err)
 	}
 	closed(t, conn)

@@ -113,7 +113,8 @@ func (s stored) registration(now time.Time) (registrations.Registration, error) 
 		return registrations.Registration{}, err
 	}
 	r := s.Registration
-	r.ExternalID, r.TicketID, r.Access, r.AccessExpires = said.ExternalID, said.TicketID, said.Access, said.AccessExpires
+	r.ExternalID, r.TicketID = said.ExternalID, said.TicketID
+	r.Access, r.AccessExpires = said.Access, said.AccessExpires
 	r.Status = said.status(s.deleted, now)
 	return r, json.Unmarshal(s.history, &r.History)
 }

@@ -33,7 +33,14 @@ var loaded = flag.Int("registrations", 600, "how many registrations TestNothingI
 // loadCaller has an account of its own, and credentials that verifyingSTS knows.
 func loadCaller(i int) (account string, as aws.Credentials) {
 	account = fmt.Sprintf("%012d", 100000000000+i)
-	return account, aws.Credentials{AccessKeyID: "ASIA" + account, SecretAccessKey: "secret of " + account, SessionToken: "token/of+" + account + "=="}
+	return account, credentialsOf(account)
+}
+
+func credentialsOf(account string) aws.Credentials {
+	return aws.Credentials{
+		AccessKeyID: "ASIA" + account, SecretAccessKey: "secret of " + account,
+		SessionToken: "token/of+" + account + "==",
+	}
 }
 
 // verifyingSTS signs each proof again and believes it only where both are the
@@ -49,10 +56,11 @@ func verifyingSTS(t testing.TB) scripted {
 				return
 			}
 			account := strings.TrimPrefix(scope[0], "ASIA")
-			signed := presign(t, aws.Credentials{AccessKeyID: scope[0], SecretAccessKey: "secret of " + account, SessionToken: "token/of+" + account + "=="},
-				scope[2], at, "https://"+r.Host, map[string]string{
-					"X-DoiT-Audience": r.Header.Get("X-DoiT-Audience"), "X-DoiT-Content-SHA256": r.Header.Get("X-DoiT-Content-SHA256"),
-				})
+			headers := map[string]string{}
+			for _, name := range []string{"X-DoiT-Audience", "X-DoiT-Content-SHA256"} {
+				headers[name] = r.Header.Get(name)
+			}
+			signed := presign(t, credentialsOf(account), scope[2], at, "https://"+r.Host, headers)
 			if signed != "https://"+r.Host+r.RequestURI {
 				stsError(http.StatusForbidden, "SignatureDoesNotMatch")(w, r)
 				return
@@ -92,7 +100,7 @@ func load(t testing.TB, r *running, first, count int, taken *atomic.Int64) (time
 					c.at = time.Now()
 					a, err := r.try(t, c)
 					switch {
-					case err != nil, a.status == http.StatusServiceUnavailable: // killed, or slow: as the function does, try again
+					case err != nil, a.status == http.StatusServiceUnavailable: // as the function does, try again
 						time.Sleep(20 * time.Millisecond)
 					case a.status != http.StatusOK:
 						t.Errorf("registration %d is answered %v", i, a)
@@ -149,7 +157,8 @@ func TestNothingIsLostUnderLoad(t *testing.T) {
 	}
 	defer func() { _ = kept.close() }() // only read
 	var verdict string
-	if err := kept.readers.QueryRowContext(t.Context(), "PRAGMA integrity_check").Scan(&verdict); err != nil || verdict != "ok" {
+	err = kept.readers.QueryRowContext(t.Context(), "PRAGMA integrity_check").Scan(&verdict)
+	if err != nil || verdict != "ok" {
 		t.Errorf("the database says %q, %v", verdict, err)
 	}
 }
@@ -230,7 +239,8 @@ func intact(t testing.TB, r *running, ids []string) {
 	}
 	for i, id := range ids {
 		account, _ := loadCaller(i % loadAccounts)
-		if role := fmt.Sprintf("arn:aws:iam::%s:role/doit/doit-SupportRole-%d", account, i); byRole[role].RegistrationID != id {
+		role := fmt.Sprintf("arn:aws:iam::%s:role/doit/doit-SupportRole-%d", account, i)
+		if byRole[role].RegistrationID != id {
 			t.Errorf("registration %d was answered %q, and its row is %q", i, id, byRole[role].RegistrationID)
 		}
 	}

@@ -54,8 +54,9 @@ func tests(m *testing.M) int {
 	}
 	// The endpoint finds its own credentials in the environment, and nowhere else.
 	for name, value := range map[string]string{
-		"AWS_ACCESS_KEY_ID": "ASIAENDPOINT00000000", "AWS_SECRET_ACCESS_KEY": "endpoint", "AWS_SESSION_TOKEN": strings.Repeat("t", 32),
-		"AWS_CONFIG_FILE": os.DevNull, "AWS_SHARED_CREDENTIALS_FILE": os.DevNull, "AWS_EC2_METADATA_DISABLED": "true",
+		"AWS_ACCESS_KEY_ID": "ASIAENDPOINT00000000", "AWS_SECRET_ACCESS_KEY": "endpoint",
+		"AWS_SESSION_TOKEN": strings.Repeat("t", 32),
+		"AWS_CONFIG_FILE":   os.DevNull, "AWS_SHARED_CREDENTIALS_FILE": os.DevNull, "AWS_EC2_METADATA_DISABLED": "true",
 	} {
 		if err := os.Setenv(name, value); err != nil {
 			panic(err)
@@ -85,7 +86,8 @@ func hireDoiT(ctx context.Context) error {
 		return err
 	}
 	return errors.Join(os.Setenv("AWS_ACCESS_KEY_ID", session.AccessKeyID),
-		os.Setenv("AWS_SECRET_ACCESS_KEY", session.SecretAccessKey), os.Setenv("AWS_SESSION_TOKEN", session.SessionToken))
+		os.Setenv("AWS_SECRET_ACCESS_KEY", session.SecretAccessKey),
+		os.Setenv("AWS_SESSION_TOKEN", session.SessionToken))
 }
 
 // running is an endpoint under test: the real server, on loopback, over TLS.
@@ -153,7 +155,10 @@ func (r *running) ready(t testing.TB, stdout io.Reader) {
 	}
 	r.audience = strings.TrimPrefix(r.url, "https://")
 	r.http = &http.Client{
-		Transport:     &http.Transport{TLSClientConfig: &tls.Config{RootCAs: certificate.Pool(), MinVersion: tls.VersionTLS12}, MaxIdleConnsPerHost: 200},
+		Transport: &http.Transport{
+			TLSClientConfig:     &tls.Config{RootCAs: certificate.Pool(), MinVersion: tls.VersionTLS12},
+			MaxIdleConnsPerHost: 200,
+		},
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 		Timeout:       30 * time.Second,
 	}

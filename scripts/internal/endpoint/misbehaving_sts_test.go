@@ -13,58 +13,126 @@ import (
 func TestAnSTSThatMakesNoSenseProvesNothing(t *testing.T) {
 	t.Parallel()
 	good := identityOf(customer, "doit-RegistrationRole")
-	body := strings.TrimSuffix(strings.TrimPrefix(good, `<GetCallerIdentityResponse xmlns="https://sts.amazonaws.com/doc/2011-06-15/">`), "</GetCallerIdentityResponse>\n")
+	const opening, closing = `<GetCallerIdentityResponse xmlns="` + stsNamespace + `">`, "</GetCallerIdentityResponse>"
+	body := strings.TrimSuffix(strings.TrimPrefix(good, opening), closing+"\n")
+	const account = "<Account>" + customer + "</Account>"
+	nowhere := strings.Replace(good, account, "", 1)
 	for name, c := range map[string]struct {
 		identify http.HandlerFunc
 		want     *Problem
 	}{
-		"as it should be":             {says(200, good), nil},
-		"with an XML declaration":     {says(200, `<?xml version="1.0" encoding="UTF-8"?>`+good), nil},
-		"says 403":                    {stsError(403, "SignatureDoesNotMatch"), rejectedProof},
-		"says 403 with an identity":   {says(403, good), rejectedProof},
-		"says 400":                    {stsError(400, "Throttling"), stsUnavailable},
-		"says 401":                    {says(401, ""), stsUnavailable},
-		"says 429":                    {says(429, ""), stsUnavailable},
-		"says 500":                    {says(500, good), stsUnavailable},
-		"says 201":                    {says(201, good), stsUnavailable},
-		"is empty":                    {says(200, ""), stsUnavailable},
-		"is huge":                     {says(200, good+strings.Repeat(" ", 16<<10)), stsUnavailable},
-		"is huge inside":              {says(200, strings.Replace(good, "<Arn>", strings.Repeat(" ", 16<<10)+"<Arn>", 1)), stsUnavailable},
-		"is cut short":                {says(200, good[:len(good)-30]), stsUnavailable},
-		"promises more than it sends": {short(good), stsUnavailable},
-		"is JSON":                     {says(200, `{"GetCallerIdentityResponse":{"GetCallerIdentityResult":{"Account":"111122223333","Arn":"arn:aws:sts::111122223333:assumed-role/x/y"}}}`), stsUnavailable},
-		"CVE-2020-16250, is JSON that holds the XML":  {says(200, `{"x":"`+good+`"}`), stsUnavailable},
-		"CVE-2020-16250, reflects it in another root": {says(200, `<AssumeRoleWithWebIdentityResponse xmlns="https://sts.amazonaws.com/doc/2011-06-15/"><AssumeRoleWithWebIdentityResult><SubjectFromWebIdentityToken>`+good+`</SubjectFromWebIdentityToken></AssumeRoleWithWebIdentityResult></AssumeRoleWithWebIdentityResponse>`), stsUnavailable},
-		"has another root":                            {says(200, strings.ReplaceAll(good, "GetCallerIdentityResponse", "GetFederationTokenResponse")), stsUnavailable},
-		"has no namespace":                            {says(200, strings.Replace(good, ` xmlns="https://sts.amazonaws.com/doc/2011-06-15/"`, "", 1)), stsUnavailable},
-		"has another namespace":                       {says(200, strings.Replace(good, "2011-06-15/", "2012-01-01/", 1)), stsUnavailable},
-		"has two identities":                          {says(200, good+good), stsUnavailable},
-		"has two results":                             {says(200, `<GetCallerIdentityResponse xmlns="https://sts.amazonaws.com/doc/2011-06-15/">`+body+body+"</GetCallerIdentityResponse>"), stsUnavailable},
-		"has two accounts":                            {says(200, strings.Replace(good, "<Account>", "<Account>"+stranger+"</Account><Account>", 1)), stsUnavailable},
-		"has the account in metadata":                 {says(200, strings.Replace(strings.Replace(good, "<Account>"+customer+"</Account>", "", 1), "<RequestId>", "<Account>"+customer+"</Account><RequestId>", 1)), stsUnavailable},
-		"has the account inside the user":             {says(200, strings.Replace(strings.Replace(good, "<Account>"+customer+"</Account>", "", 1), "<UserId>", "<UserId><Account>"+customer+"</Account>", 1)), stsUnavailable},
-		"has no account":                              {says(200, strings.Replace(good, "<Account>"+customer+"</Account>", "", 1)), stsUnavailable},
-		"has no ARN":                                  {says(200, strings.Replace(good, "Arn>", "UserId2>", 2)), stsUnavailable},
-		"has another account than its ARN":            {says(200, identityXML("arn:aws:sts::"+stranger+":assumed-role/x/y", customer)), stsUnavailable},
-		"splits the account by a comment":             {says(200, strings.Replace(good, customer+"</Account>", "1111<!-- -->22223333</Account>", 1)), stsUnavailable},
-		"declares an entity":                          {says(200, `<!DOCTYPE x [<!ENTITY a "111122223333">]>`+strings.Replace(good, customer+"</Account>", "&a;</Account>", 1)), stsUnavailable},
-		"has text in front":                           {says(200, "x"+good), stsUnavailable},
-		"has text behind":                             {says(200, good+"x"), stsUnavailable},
-		"has an instruction behind":                   {says(200, good+`<?xml version="1.0"?>`), stsUnavailable},
-		"names nobody":                                {says(200, identityXML("x", customer)), stsUnavailable},
-		"names a user":                                {says(200, identityXML("arn:aws:iam::"+customer+":user/bob", customer)), notAnAssumedRole},
-		"names a federated user":                      {says(200, identityXML("arn:aws:sts::"+customer+":federated-user/doit", customer)), notAnAssumedRole},
-		"names root":                                  {says(200, identityXML("arn:aws:iam::"+customer+":root", customer)), notAnAssumedRole},
-		"names a user called like a session":          {says(200, identityXML("arn:aws:iam::"+customer+":user/assumed-role/x/y", customer)), notAnAssumedRole},
-		"names another account":                       {says(200, identityOf(stranger, "x")), anotherAccount},
-		"names another partition":                     {says(200, strings.Replace(good, "arn:aws:", "arn:aws-cn:", 1)), disagreement},
-		"is slow to answer":                           {slow(""), stsUnavailable},
-		"is slow to end":                              {slow(good[:100]), stsUnavailable},
-		"hangs up":                                    {func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) }, stsUnavailable},
+		"as it should be":           {identify: says(200, good)},
+		"with an XML declaration":   {identify: says(200, `<?xml version="1.0" encoding="UTF-8"?>`+good)},
+		"says 403":                  {identify: stsError(403, "SignatureDoesNotMatch"), want: rejectedProof},
+		"says 403 with an identity": {identify: says(403, good), want: rejectedProof},
+		"says 400":                  {identify: stsError(400, "Throttling"), want: stsUnavailable},
+		"says 401":                  {identify: says(401, ""), want: stsUnavailable},
+		"says 429":                  {identify: says(429, ""), want: stsUnavailable},
+		"says 500":                  {identify: says(500, good), want: stsUnavailable},
+		"says 201":                  {identify: says(201, good), want: stsUnavailable},
+		"is empty":                  {identify: says(200, ""), want: stsUnavailable},
+		"is huge":                   {identify: says(200, good+strings.Repeat(" ", 16<<10)), want: stsUnavailable},
+		"is huge inside": {
+			identify: says(200, strings.Replace(good, "<Arn>", strings.Repeat(" ", 16<<10)+"<Arn>", 1)),
+			want:     stsUnavailable,
+		},
+		"is cut short":                {identify: says(200, good[:len(good)-30]), want: stsUnavailable},
+		"promises more than it sends": {identify: short(good), want: stsUnavailable},
+		"is JSON": {
+			identify: says(200, `{"GetCallerIdentityResponse":{"GetCallerIdentityResult":`+
+				`{"Account":"111122223333","Arn":"arn:aws:sts::111122223333:assumed-role/x/y"}}}`),
+			want: stsUnavailable,
+		},
+		"CVE-2020-16250, is JSON that holds the XML": {identify: says(200, `{"x":"`+good+`"}`), want: stsUnavailable},
+		"CVE-2020-16250, reflects it in another root": {
+			identify: says(200, `<AssumeRoleWithWebIdentityResponse xmlns="`+stsNamespace+`">`+
+				`<AssumeRoleWithWebIdentityResult><SubjectFromWebIdentityToken>`+good+
+				`</SubjectFromWebIdentityToken></AssumeRoleWithWebIdentityResult></AssumeRoleWithWebIdentityResponse>`),
+			want: stsUnavailable,
+		},
+		"has another root": {
+			identify: says(200, strings.ReplaceAll(good, "GetCallerIdentityResponse", "GetFederationTokenResponse")),
+			want:     stsUnavailable,
+		},
+		"has no namespace": {
+			identify: says(200, strings.Replace(good, ` xmlns="https://sts.amazonaws.com/doc/2011-06-15/"`, "", 1)),
+			want:     stsUnavailable,
+		},
+		"has another namespace": {
+			identify: says(200, strings.Replace(good, "2011-06-15/", "2012-01-01/", 1)),
+			want:     stsUnavailable,
+		},
+		"has two identities": {identify: says(200, good+good), want: stsUnavailable},
+		"has two results": {
+			identify: says(200, opening+body+body+closing),
+			want:     stsUnavailable,
+		},
+		"has two accounts": {
+			identify: says(200, strings.Replace(good, "<Account>", "<Account>"+stranger+"</Account><Account>", 1)),
+			want:     stsUnavailable,
+		},
+		"has the account in metadata": {
+			identify: says(200, strings.Replace(nowhere, "<RequestId>", account+"<RequestId>", 1)),
+			want:     stsUnavailable,
+		},
+		"has the account inside the user": {
+			identify: says(200, strings.Replace(nowhere, "<UserId>", "<UserId>"+account, 1)),
+			want:     stsUnavailable,
+		},
+		"has no account": {
+			identify: says(200, nowhere),
+			want:     stsUnavailable,
+		},
+		"has no ARN": {identify: says(200, strings.Replace(good, "Arn>", "UserId2>", 2)), want: stsUnavailable},
+		"has another account than its ARN": {
+			identify: says(200, identityXML("arn:aws:sts::"+stranger+":assumed-role/x/y", customer)),
+			want:     stsUnavailable,
+		},
+		"splits the account by a comment": {
+			identify: says(200, strings.Replace(good, customer+"</Account>", "1111<!-- -->22223333</Account>", 1)),
+			want:     stsUnavailable,
+		},
+		"declares an entity": {
+			identify: says(200, `<!DOCTYPE x [<!ENTITY a "111122223333">]>`+
+				strings.Replace(good, customer+"</Account>", "&a;</Account>", 1)),
+			want: stsUnavailable,
+		},
+		"has text in front":         {identify: says(200, "x"+good), want: stsUnavailable},
+		"has text behind":           {identify: says(200, good+"x"), want: stsUnavailable},
+		"has an instruction behind": {identify: says(200, good+`<?xml version="1.0"?>`), want: stsUnavailable},
+		"names nobody":              {identify: says(200, identityXML("x", customer)), want: stsUnavailable},
+		"names a user": {
+			identify: says(200, identityXML("arn:aws:iam::"+customer+":user/bob", customer)),
+			want:     notAnAssumedRole,
+		},
+		"names a federated user": {
+			identify: says(200, identityXML("arn:aws:sts::"+customer+":federated-user/doit", customer)),
+			want:     notAnAssumedRole,
+		},
+		"names root": {
+			identify: says(200, identityXML("arn:aws:iam::"+customer+":root", customer)),
+			want:     notAnAssumedRole,
+		},
+		"names a user called like a session": {
+			identify: says(200, identityXML("arn:aws:iam::"+customer+":user/assumed-role/x/y", customer)),
+			want:     notAnAssumedRole,
+		},
+		"names another account": {identify: says(200, identityOf(stranger, "x")), want: anotherAccount},
+		"names another partition": {
+			identify: says(200, strings.Replace(good, "arn:aws:", "arn:aws-cn:", 1)),
+			want:     disagreement,
+		},
+		"is slow to answer": {identify: slow(""), want: stsUnavailable},
+		"is slow to end":    {identify: slow(good[:100]), want: stsUnavailable},
+		"hangs up": {
+			identify: func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) },
+			want:     stsUnavailable,
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			r, _ := startScripted(t, scripted{identify: c.identify}, []string{"-verify-role=false"}, func(o *options) { o.limits.identity = 500 * time.Millisecond })
+			s, flags := scripted{identify: c.identify}, []string{"-verify-role=false"}
+			r, _ := startScripted(t, s, flags, func(o *options) { o.limits.identity = 500 * time.Millisecond })
 			r.expect(t, r.newCall(somebody, "Create", nil), c.want)
 			if rows := r.list(t); (len(rows) == 1) != (c.want == nil) {
 				t.Errorf("%d rows", len(rows))
@@ -123,7 +191,8 @@ func TestTheCallThatProvesCarriesTheHostThatWasSigned(t *testing.T) {
 			says(200, strings.Replace(identityOf(customer, "x"), "arn:aws:", "arn:"+partitionOf[region]+":", 1))(w, r)
 		}}, []string{"-verify-role=false"})
 		c := r.newCall(somebody, "Create", map[string]any{
-			"region": region, "stackId": strings.Replace(strings.Replace(stackID, home, region, 1), ":aws:", ":"+partitionOf[region]+":", 1),
+			"region":  region,
+			"stackId": strings.NewReplacer(home, region, ":aws:", ":"+partitionOf[region]+":").Replace(stackID),
 			"roleArn": strings.Replace(roleArn, ":aws:", ":"+partitionOf[region]+":", 1),
 		})
 		c.region = region

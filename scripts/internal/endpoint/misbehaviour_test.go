@@ -39,7 +39,8 @@ func TestThrottleLetsSoManyThroughASecond(t *testing.T) {
 		}
 	})
 	if taken.Load() == 0 || throttled.Load() == 0 || sts.identify.Load() != taken.Load() {
-		t.Errorf("%d were taken, %d throttled, STS was asked %d times", taken.Load(), throttled.Load(), sts.identify.Load())
+		t.Errorf("%d were taken, %d throttled, STS was asked %d times",
+			taken.Load(), throttled.Load(), sts.identify.Load())
 	}
 	now := time.Now().Truncate(time.Second)
 	for i, want := range []bool{true, true, false, false} {

@@ -34,22 +34,25 @@ func parseOptions(args []string, usage io.Writer) (options, error) {
 	o := options{limits: theLimits}
 	flags := flag.NewFlagSet("endpoint", flag.ContinueOnError)
 	flags.SetOutput(io.Discard) // a wrong value is told once, by the error
-	flags.StringVar(&o.listen, "listen", "127.0.0.1:8443", "serve registrations on this `address`; port 0 picks a free one")
+	flags.StringVar(&o.listen, "listen", "127.0.0.1:8443",
+		"serve registrations on this `address`; port 0 picks a free one")
 	flags.StringVar(&o.cert, "cert", "", "TLS certificate `file`, PEM (required)")
 	flags.StringVar(&o.key, "key", "", "TLS key `file`, PEM (required)")
 	flags.StringVar(&o.audience, "audience", "",
 		"`host[:port]` for which callers make their proofs (the listen address by default)")
-	flags.Func("sts", "another STS base `URL`, as the local cloud's (AWS's own by default)", func(text string) (err error) {
-		o.sts, err = parseBase(text)
-		return err
-	})
+	flags.Func("sts", "another STS base `URL`, as the local cloud's (AWS's own by default)",
+		func(text string) (err error) {
+			o.sts, err = parseBase(text)
+			return err
+		})
 	flags.StringVar(&o.db, "db", "", "SQLite `file` (memory by default)")
 	flags.StringVar(&o.admin, "admin", "", "show the registrations on this loopback `address`, as JSON and as a page")
 	flags.BoolVar(&o.verifyRole, "verify-role", true, "try to assume each role, with and without its external ID")
-	flags.Func("tickets", "the open tickets, `ID[@ACCOUNT],…` (every ticket by default)", func(text string) (err error) {
-		o.tickets, err = parseTickets(text)
-		return err
-	})
+	flags.Func("tickets", "the open tickets, `ID[@ACCOUNT],…` (every ticket by default)",
+		func(text string) (err error) {
+			o.tickets, err = parseTickets(text)
+			return err
+		})
 	flags.IntVar(&o.perAccount, "per-account", 30,
 		"take `N` Creates and Updates a second of one account, ten times as many at once; 0 is no limit")
 	flags.IntVar(&o.connections, "connections", 1000, "keep `N` connections at most")
@@ -80,7 +83,7 @@ func (o options) check(rest int) error {
 	case o.perAccount < 0 || o.connections < 1:
 		return errors.New("-per-account takes no negative number, and -connections a positive one")
 	case o.audience == "" && isWildcard(o.listen):
-		return fmt.Errorf("-listen %s is every address, so -audience has to say by which name callers know it", o.listen)
+		return fmt.Errorf("-listen %s is every address, so -audience has to say the name that callers know", o.listen)
 	case o.audience != "" && !isHost(o.audience):
 		return fmt.Errorf("-audience %q is not HOST or HOST:PORT", o.audience)
 	case o.admin != "" && !isLoopback(o.admin):

@@ -231,7 +231,8 @@ func (r *running) endsAs(t *testing.T, status string, events int) registrations.
 			continue
 		}
 		if row.Status != status || len(row.History) != events {
-			t.Errorf("in the end it is %s after %d events, want %s after %d", row.Status, len(row.History), status, events)
+			t.Errorf("in the end it is %s after %d events, want %s after %d",
+				row.Status, len(row.History), status, events)
 		}
 		if row.Status == registrations.Deleted && row.ExternalID != "" {
 			t.Error("a deleted row has an external ID")
@@ -248,7 +249,7 @@ func TestEveryPermutation(t *testing.T) {
 	t.Parallel()
 	r, _ := startScripted(t, scripted{}, []string{"-verify-role=false"})
 	base := time.Now().Add(-time.Hour)
-	events := []step{{requestType: "Create", minute: 1}, {requestType: "Update", minute: 2}, {requestType: "Delete", minute: 3}}
+	events := []step{create(1, nil, nil), update(2, nil, nil), deletion(3, nil, nil)}
 	orders := permutations([]int{2, 2, 2}, nil)
 	if len(orders) != 90 {
 		t.Fatalf("%d orders", len(orders))
@@ -329,10 +330,14 @@ func TestWhatTheRowSaysIsTakenWithoutALook(t *testing.T) {
 
 func TestADeleteInTheMiddleOfAVerificationWins(t *testing.T) {
 	t.Parallel()
-	for name, issued := range map[string]any{"with the times of CloudFormation": nil, "in the same second": time.Now().Add(-time.Minute).UTC().Format(time.RFC3339)} {
+	for name, issued := range map[string]any{
+		"with the times of CloudFormation": nil,
+		"in the same second":               time.Now().Add(-time.Minute).UTC().Format(time.RFC3339),
+	} {
 		for _, first := range []string{"Create", "Update"} {
 			for _, stood := range []bool{false, true} {
-				t.Run(strings.Join([]string{name, first, map[bool]string{true: "of a row", false: "of no row"}[stood]}, ", "), func(t *testing.T) {
+				of := map[bool]string{true: "of a row", false: "of no row"}[stood]
+				t.Run(strings.Join([]string{name, first, of}, ", "), func(t *testing.T) {
 					t.Parallel()
 					verifying, deleted := make(chan struct{}), make(chan struct{})
 					r, _ := startScripted(t, scripted{assume: func(w http.ResponseWriter, r *http.Request) {
@@ -354,7 +359,9 @@ func TestADeleteInTheMiddleOfAVerificationWins(t *testing.T) {
 						r.expect(t, step{"Create", 1, with(map[string]any{"ticketId": "1"}), nil}.call(r, base), nil)
 						wantDelete = nil
 					}
-					slow, answered := step{first, 2, with(map[string]any{"ticketId": "7"}), nil}.call(r, base), make(chan answer, 1)
+					seven := with(map[string]any{"ticketId": "7"})
+					slow := step{requestType: first, minute: 2, members: seven}.call(r, base)
+					answered := make(chan answer, 1)
 					go func() {
 						a, err := r.try(t, slow)
 						if err != nil {

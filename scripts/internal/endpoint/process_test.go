@@ -71,7 +71,9 @@ func TestARestartLosesNothing(t *testing.T) {
 	flags := []string{"-db", filepath.Join(t.TempDir(), "registrations?of=#100%.db"), "-sts", sts.url}
 	process, r := startProcess(t, flags...)
 	changed := func(requestType, day, ticket string) *call {
-		return r.newCall(somebody, requestType, map[string]any{"issuedAt": "2026-01-" + day + "T00:00:00Z", "ticketId": ticket})
+		return r.newCall(somebody, requestType, map[string]any{
+			"issuedAt": "2026-01-" + day + "T00:00:00Z", "ticketId": ticket,
+		})
 	}
 	r.expect(t, changed("Create", "02", "1"), nil)
 	r.expect(t, changed("Update", "04", "2"), nil)
@@ -105,10 +107,8 @@ func TestASignalEndsWhatHasBegunAndNothingElse(t *testing.T) {
 	}})
 	process, r := startProcess(t, "-sts", sts.url)
 	silent, half := r.dial(t), r.dial(t)
-	for _, part := range []string{"POST /v1/registrations HTTP/1.1\r\nHost: x\r\n", "Content-Length: 9\r\n\r\n", "half"} {
-		if _, err := half.Write([]byte(part)); err != nil {
-			t.Fatal(err)
-		}
+	if _, err := half.Write([]byte(halfRequest)); err != nil {
+		t.Fatal(err)
 	}
 	answered := make(chan answer, 1)
 	go func() {
@@ -255,7 +255,8 @@ func TestTheEnvironmentsFIPSDoesNoHarm(t *testing.T) {
 	sts := countSTS(t, scripted{})
 	for name, value := range map[string]string{
 		"AWS_USE_FIPS_ENDPOINT": "true", "AWS_USE_DUALSTACK_ENDPOINT": "true", "AWS_ENDPOINT_URL": "http://127.0.0.1:1",
-		"AWS_ENDPOINT_URL_STS": "http://127.0.0.1:1", "HTTPS_PROXY": "http://127.0.0.1:1", "HTTP_PROXY": "http://127.0.0.1:1",
+		"AWS_ENDPOINT_URL_STS": "http://127.0.0.1:1",
+		"HTTPS_PROXY":          "http://127.0.0.1:1", "HTTP_PROXY": "http://127.0.0.1:1",
 	} {
 		t.Setenv(name, value)
 	}

@@ -19,7 +19,8 @@ func TestTheRegionsAreAWSsOwn(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	maps.DeleteFunc(theirs, func(_, partition string) bool { // such as the isolated ones, in which the function does not run
+	// In others, such as the isolated ones, the function does not run.
+	maps.DeleteFunc(theirs, func(_, partition string) bool {
 		return !slices.Contains(partitionNames(), partition)
 	})
 	if !maps.Equal(map[string]string(theirs), partitionOf) {

@@ -42,9 +42,10 @@ var (
 // members are the names that a body may have, and what their values look like:
 // the function's own rules for the properties, see the contract.
 var members = map[string]*regexp.Regexp{
-	"requestType":     regexp.MustCompile(`^(Create|Update|Delete)$`),
-	"requestId":       regexp.MustCompile(`(?s)^.{1,128}$`),
-	"stackId":         regexp.MustCompile(`^` + anArn + `cloudformation:` + aRegion + `:[0-9]{12}:stack/[A-Za-z0-9-]+/[A-Za-z0-9-]+$`),
+	"requestType": regexp.MustCompile(`^(Create|Update|Delete)$`),
+	"requestId":   regexp.MustCompile(`(?s)^.{1,128}$`),
+	"stackId": regexp.MustCompile(`^` + anArn + `cloudformation:` + aRegion +
+		`:[0-9]{12}:stack/[A-Za-z0-9-]+/[A-Za-z0-9-]+$`),
 	"accountId":       regexp.MustCompile(`^[0-9]{12}$`),
 	"region":          regionForm,
 	"roleArn":         regexp.MustCompile(`^` + anArn + `iam::[0-9]{12}:role/([!-~]+/)?[A-Za-z0-9_+=,.@-]{1,64}$`),

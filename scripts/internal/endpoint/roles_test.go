@@ -30,7 +30,8 @@ func supportRole(t *testing.T, name, statement string) string {
 
 // trust lets DoiT in under a condition.
 func trust(condition string) string {
-	return `{"Effect":"Allow","Principal":{"AWS":"` + doit + `"},"Action":"sts:AssumeRole","Condition":{` + condition + `}}`
+	return `{"Effect":"Allow","Principal":{"AWS":"` + doit + `"},"Action":"sts:AssumeRole",` +
+		`"Condition":{` + condition + `}}`
 }
 
 func TestRolesAreTriedBeforeTheyAreRecorded(t *testing.T) {
@@ -41,25 +42,67 @@ func TestRolesAreTriedBeforeTheyAreRecorded(t *testing.T) {
 		ticket      string
 		want        *Problem
 	}{
-		{"a role like the template's", trust(exact + `,"StringLike":{"sts:RoleSessionName":"12345-*"},"StringEqualsIfExists":{"aws:PrincipalType":"AssumedRole"}`), "12345", nil},
-		{"a role without a ticket", trust(exact), "", nil},
-		{"a role for another ticket", trust(exact + `,"StringLike":{"sts:RoleSessionName":"999-*"}`), "12345", roleNotAssumable},
-		{"a role for one of two external IDs", trust(`"StringEquals":{"sts:ExternalId":["` + externalID + `","another"]}`), "", nil},
-		{"a role for another external ID", trust(`"StringEquals":{"sts:ExternalId":"another"}`), "", roleNotAssumable},
-		{"a role for a stranger", strings.Replace(trust(exact), doit, stranger, 1), "", roleNotAssumable},
-		{"a dismissed role", strings.Replace(trust(exact), "Allow", "Deny", 1), "", roleNotAssumable},
-		{"a role that opens without the external ID", trust(``), "", roleOpensWithout},
-		{"a role that forbids another external ID only where there is one", trust(`"StringEqualsIfExists":{"sts:ExternalId":"` + externalID + `"}`), "", roleOpensWithout},
-		{"a role that opens with any external ID", trust(`"StringLike":{"sts:ExternalId":"?*"}`), "", roleOpensWithAnother},
-		{"a role that opens with any of the same length", trust(`"StringLike":{"sts:ExternalId":"` + externalID[:len(externalID)-1] + `?"}`), "", roleOpensWithAnother},
-		{"a role that opens with any that begins the same", trust(`"StringLike":{"sts:ExternalId":"` + externalID[:8] + `*"}`), "", roleOpensWithAnother},
-		{"a role that opens with any that goes on", trust(`"StringLike":{"sts:ExternalId":"` + externalID + `*"}`), "", roleOpensWithAnother},
+		{
+			name: "a role like the template's",
+			trust: trust(exact + `,"StringLike":{"sts:RoleSessionName":"12345-*"},` +
+				`"StringEqualsIfExists":{"aws:PrincipalType":"AssumedRole"}`),
+			ticket: "12345",
+		},
+		{name: "a role without a ticket", trust: trust(exact)},
+		{
+			name:   "a role for another ticket",
+			trust:  trust(exact + `,"StringLike":{"sts:RoleSessionName":"999-*"}`),
+			ticket: "12345",
+			want:   roleNotAssumable,
+		},
+		{
+			name:  "a role for one of two external IDs",
+			trust: trust(`"StringEquals":{"sts:ExternalId":["` + externalID + `","another"]}`),
+		},
+		{
+			name:  "a role for another external ID",
+			trust: trust(`"StringEquals":{"sts:ExternalId":"another"}`),
+			want:  roleNotAssumable,
+		},
+		{
+			name:  "a role for a stranger",
+			trust: strings.Replace(trust(exact), doit, stranger, 1),
+			want:  roleNotAssumable,
+		},
+		{name: "a dismissed role", trust: strings.Replace(trust(exact), "Allow", "Deny", 1), want: roleNotAssumable},
+		{name: "a role that opens without the external ID", trust: trust(``), want: roleOpensWithout},
+		{
+			name:  "a role that forbids another external ID only where there is one",
+			trust: trust(`"StringEqualsIfExists":{"sts:ExternalId":"` + externalID + `"}`),
+			want:  roleOpensWithout,
+		},
+		{
+			name:  "a role that opens with any external ID",
+			trust: trust(`"StringLike":{"sts:ExternalId":"?*"}`),
+			want:  roleOpensWithAnother,
+		},
+		{
+			name:  "a role that opens with any of the same length",
+			trust: trust(`"StringLike":{"sts:ExternalId":"` + externalID[:len(externalID)-1] + `?"}`),
+			want:  roleOpensWithAnother,
+		},
+		{
+			name:  "a role that opens with any that begins the same",
+			trust: trust(`"StringLike":{"sts:ExternalId":"` + externalID[:8] + `*"}`),
+			want:  roleOpensWithAnother,
+		},
+		{
+			name:  "a role that opens with any that goes on",
+			trust: trust(`"StringLike":{"sts:ExternalId":"` + externalID + `*"}`),
+			want:  roleOpensWithAnother,
+		},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
 			sts := cloudSTS(t)
 			r := start(t, []string{"-sts", sts.url})
-			call := r.newCall(function(t), "Create", map[string]any{"roleArn": supportRole(t, fmt.Sprintf("SupportRole%d", i), c.trust)})
+			role := supportRole(t, fmt.Sprintf("SupportRole%d", i), c.trust)
+			call := r.newCall(function(t), "Create", map[string]any{"roleArn": role})
 			if c.ticket != "" {
 				call.members["ticketId"] = c.ticket
 			}
@@ -115,7 +158,8 @@ func TestAnSTSThatCannotSayWhetherARoleOpensIsUnavailable(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			r, sts := startScripted(t, scripted{assume: assume}, nil, func(o *options) { o.limits.request = time.Second })
+			s := scripted{assume: assume}
+			r, sts := startScripted(t, s, nil, func(o *options) { o.limits.request = time.Second })
 			began := time.Now()
 			r.expect(t, r.newCall(somebody, "Create", nil), roleUnverifiable)
 			if took := time.Since(began); took > 5*time.Second {
@@ -183,9 +227,10 @@ func TestEveryTryIsInTheStacksRegionAndNamesTheTicket(t *testing.T) {
 	t.Parallel()
 	for ticket, want := range map[string]string{"": "doit-verify", "12345": "12345-verify"} {
 		r, sts := startScripted(t, scripted{assume: func(w http.ResponseWriter, r *http.Request) {
+			role, session := r.FormValue("RoleArn"), r.FormValue("RoleSessionName")
 			scope := r.Header.Get("Authorization")
-			if r.FormValue("RoleSessionName") != want || r.FormValue("RoleArn") != roleArn || !strings.Contains(scope, "/"+home+"/sts/") {
-				t.Errorf("tried %q as %q in %s", r.FormValue("RoleArn"), r.FormValue("RoleSessionName"), scope)
+			if session != want || role != roleArn || !strings.Contains(scope, "/"+home+"/sts/") {
+				t.Errorf("tried %q as %q in %s", role, session, scope)
 			}
 			assumable(w, r)
 		}}, nil)

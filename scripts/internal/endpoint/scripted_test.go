@@ -33,7 +33,9 @@ func (s scripted) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 }
 
 // somebody has credentials that only a scripted STS takes.
-var somebody = aws.Credentials{AccessKeyID: "ASIASOMEBODY00000000", SecretAccessKey: "secret", SessionToken: strings.Repeat("token", 40)}
+var somebody = aws.Credentials{
+	AccessKeyID: "ASIASOMEBODY00000000", SecretAccessKey: "secret", SessionToken: strings.Repeat("token", 40),
+}
 
 func says(status int, text string) http.HandlerFunc {
 	return func(w http.ResponseWriter, _ *http.Request) {

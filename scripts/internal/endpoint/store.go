@@ -65,7 +65,8 @@ func (s *store) openFile(file string) (err error) {
 	}
 	path := (&url.URL{Path: file}).EscapedPath()
 	// FULL: an answer of 200 means that the row is on the disk.
-	if s.writer, err = connect(path, "_txlock=immediate&_pragma=journal_mode(WAL)&_pragma=synchronous(FULL)", 1); err != nil {
+	writing := "_txlock=immediate&_pragma=journal_mode(WAL)&_pragma=synchronous(FULL)"
+	if s.writer, err = connect(path, writing, 1); err != nil {
 		return err
 	}
 	if s.readers, err = connect(path, "_pragma=query_only(1)", mostReaders); err != nil {
@@ -289,7 +290,8 @@ func (s *store) together(jobs []job) []outcome {
 // forget removes what was deleted long ago.
 func (s *store) forget(ctx context.Context, now time.Time) error {
 	return s.transact(ctx, time.Now(), func(ctx context.Context, tx transaction) error {
-		_, err := tx.ExecContext(ctx, `DELETE FROM registrations WHERE deleted AND taken_at < ?`, now.Add(-forgotten).Unix())
+		_, err := tx.ExecContext(ctx,
+			`DELETE FROM registrations WHERE deleted AND taken_at < ?`, now.Add(-forgotten).Unix())
 		return err
 	})
 }

@@ -193,7 +193,8 @@ func TestADeletedRowIsForgottenAfterSevenDays(t *testing.T) {
 	for role, age := range map[string]time.Duration{
 		"Forgotten": 7*24*time.Hour + time.Minute, "Kept": 7*24*time.Hour - time.Minute, "Stands": 30 * 24 * time.Hour,
 	} {
-		do(t, holder, "UPDATE registrations SET taken_at = ? WHERE role_arn = ?", time.Now().Add(-age).Unix(), roleArn+role)
+		taken := time.Now().Add(-age).Unix()
+		do(t, holder, "UPDATE registrations SET taken_at = ? WHERE role_arn = ?", taken, roleArn+role)
 	}
 	again, _ := startScripted(t, scripted{identify: bySession}, []string{"-db", file})
 	left := map[string]bool{}
@@ -204,7 +205,8 @@ func TestADeletedRowIsForgottenAfterSevenDays(t *testing.T) {
 		t.Errorf("the rows left are %v", left)
 	}
 	var events int
-	if err := holder.QueryRowContext(t.Context(), "SELECT count(*) FROM history").Scan(&events); err != nil || events != 3 {
+	err := holder.QueryRowContext(t.Context(), "SELECT count(*) FROM history").Scan(&events)
+	if err != nil || events != 3 {
 		t.Errorf("%d events are left, %v", events, err)
 	}
 	// Whom DoiT was let into is not forgotten.
