@@ -166,26 +166,24 @@ func (p Published) partition(region string) (string, error) {
 	return partition, nil
 }
 
-var (
-	days = regexp.MustCompile(`\A(7|30|90)\z`)
-	day  = regexp.MustCompile(`\A[0-9]{4}-[0-9]{2}-[0-9]{2}\z`)
-)
+// days are the ends that are offered by their distance.
+var days = map[string]int{"7": 7, "30": 30, "90": 90}
 
 // accessExpires is an end as the parameter AccessExpires takes it: days from
 // now, and a day, end when that day does in UTC.
 func accessExpires(asked string, now time.Time) (string, error) {
+	if asked == NoExpiry {
+		return "", nil
+	}
 	if asked == "" {
 		asked = byItself
 	}
 	at := asked
-	switch {
-	case asked == NoExpiry:
-		return "", nil
-	case days.MatchString(asked):
-		n := map[string]int{"7": 7, "30": 30, "90": 90}[asked]
-		at = endOfDay(now.UTC().AddDate(0, 0, n).Format(time.DateOnly))
-	case day.MatchString(asked):
-		at = endOfDay(asked)
+	if n, ok := days[asked]; ok {
+		at = now.UTC().AddDate(0, 0, n).Format(time.DateOnly)
+	}
+	if _, err := time.Parse(time.DateOnly, at); err == nil {
+		at += "T23:59:59Z"
 	}
 	// time.Parse also takes fractions of a second, which the layout lacks, and
 	// the template's pattern also takes the 31st of February.
@@ -199,8 +197,6 @@ func accessExpires(asked string, now time.Time) (string, error) {
 	}
 	return at, nil
 }
-
-func endOfDay(day string) string { return day + "T23:59:59Z" }
 
 // stackName is CloudFormation's rule. The ticket's number in the default keeps
 // two requests of one account apart.
