@@ -31,7 +31,8 @@ func compile(ctx context.Context, dir, before string) (builds []build, err error
 	}
 	if before != "" {
 		checkout := filepath.Join(dir, "before")
-		add := exec.CommandContext(ctx, "git", "-C", root, "worktree", "add", "--detach", "--quiet", checkout, before) // #nosec G204 -- a commit's name
+		add := exec.CommandContext(ctx, // #nosec G204 -- a commit's name
+			"git", "-C", root, "worktree", "add", "--detach", "--quiet", checkout, before)
 		if out, err := add.CombinedOutput(); err != nil {
 			return nil, fmt.Errorf("check out %s: %w\n%s", before, err, out)
 		}
@@ -107,6 +108,6 @@ func (p *process) processor() (time.Duration, error) {
 		return 0, fmt.Errorf("read the endpoint's processor time: %q", text)
 	}
 	user, err := strconv.Atoi(fields[11])
-	system, err2 := strconv.Atoi(fields[12])
-	return time.Duration(user+system) * 10 * time.Millisecond, errors.Join(err, err2)
+	system, systemErr := strconv.Atoi(fields[12])
+	return time.Duration(user+system) * 10 * time.Millisecond, errors.Join(err, systemErr)
 }

@@ -50,7 +50,8 @@ func run(ctx context.Context) error {
 	defer func() { _ = os.RemoveAll(dir) }() // a leftover does no harm
 
 	var builds []build
-	err = child.Patiently(os.Stderr, "compiling the endpoint, once a commit, up to two minutes each", func() (err error) {
+	what := "compiling the endpoint, once a commit, up to two minutes each"
+	err = child.Patiently(os.Stderr, what, func() (err error) {
 		builds, err = compile(ctx, dir, *before)
 		return err
 	})

@@ -202,7 +202,8 @@ func (c crowd) register(ctx context.Context, number int) error {
 	body, err := json.Marshal(map[string]string{
 		"requestType": "Create",
 		"requestId":   fmt.Sprintf("request-%d", number),
-		"stackId":     "arn:aws:cloudformation:" + region + ":" + account + ":stack/doit/5d1e8a70-c92b-11f0-8a2e-0a1b2c3d4e5f",
+		"stackId": "arn:aws:cloudformation:" + region + ":" + account +
+			":stack/doit/5d1e8a70-c92b-11f0-8a2e-0a1b2c3d4e5f",
 		"accountId":   account,
 		"region":      region,
 		"roleArn":     "arn:aws:iam::" + account + ":role/doit/" + role,
@@ -230,7 +231,8 @@ func (c crowd) post(ctx context.Context, account string, body []byte) (status in
 	sum := sha256.Sum256(body)
 	digest := hex.EncodeToString(sum[:])
 	host := "sts." + region + ".amazonaws.com"
-	proof, err := presign(ctx, c.signer, account, region, time.Now(), host, strings.TrimPrefix(c.url, "https://"), digest)
+	audience := strings.TrimPrefix(c.url, "https://")
+	proof, err := presign(ctx, c.signer, account, region, time.Now(), host, audience, digest)
 	if err != nil {
 		return 0, err
 	}

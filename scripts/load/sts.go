@@ -65,7 +65,8 @@ func (d *double) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 }
 
 var (
-	presigned = regexp.MustCompile(`X-Amz-Credential=ASIA([0-9]{12})LOAD%2F[0-9]{8}%2F([a-z0-9-]+)%2F.*X-Amz-Date=(\w+)`)
+	presigned = regexp.MustCompile(
+		`X-Amz-Credential=ASIA([0-9]{12})LOAD%2F[0-9]{8}%2F([a-z0-9-]+)%2F.*X-Amz-Date=(\w+)`)
 	signed    = regexp.MustCompile(`Credential=ASIA([0-9]{12})LOAD/[0-9]{8}/([a-z0-9-]+)/.*SignedHeaders=([a-z0-9;-]+)`)
 )
 
@@ -77,9 +78,9 @@ func (d *double) signedBy(r *http.Request, body []byte) (account string, ok bool
 			return "", false
 		}
 		at, err := time.Parse(signedTime, said[3])
-		again, err2 := presign(r.Context(), d.signer, said[1], said[2], at, r.Host,
+		again, signErr := presign(r.Context(), d.signer, said[1], said[2], at, r.Host,
 			r.Header.Get("X-DoiT-Audience"), r.Header.Get("X-DoiT-Content-SHA256"))
-		return said[1], err == nil && err2 == nil && again == "https://"+r.Host+r.RequestURI
+		return said[1], err == nil && signErr == nil && again == "https://"+r.Host+r.RequestURI
 	}
 	said := signed.FindStringSubmatch(r.Header.Get("Authorization"))
 	at, err := time.Parse(signedTime, r.Header.Get("X-Amz-Date"))
@@ -107,8 +108,8 @@ func (d *double) signedBy(r *http.Request, body []byte) (account string, ok bool
 // presign is the function's side of the proof.
 func presign(ctx context.Context, signer *v4.Signer, account, region string, at time.Time,
 	host, audience, digest string) (string, error) {
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet,
-		"https://"+host+"/?Action=GetCallerIdentity&Version=2011-06-15&X-Amz-Expires=60", nil) // #nosec G704 -- not sent
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, // #nosec G704 -- it is signed, and not sent
+		"https://"+host+"/?Action=GetCallerIdentity&Version=2011-06-15&X-Amz-Expires=60", nil)
 	if err != nil {
 		return "", err
 	}
@@ -143,7 +144,8 @@ func problem(code string) string {
 }
 
 const (
-	identity = `<GetCallerIdentityResponse xmlns="https://sts.amazonaws.com/doc/2011-06-15/"><GetCallerIdentityResult>` +
+	identity = `<GetCallerIdentityResponse xmlns="https://sts.amazonaws.com/doc/2011-06-15/">` +
+		`<GetCallerIdentityResult>` +
 		`<Arn>arn:aws:sts::%s:assumed-role/doit-RegistrationRole/function</Arn><UserId>AROA1:function</UserId>` +
 		`<Account>%s</Account></GetCallerIdentityResult><ResponseMetadata><RequestId>1</RequestId></ResponseMetadata>` +
 		`</GetCallerIdentityResponse>`

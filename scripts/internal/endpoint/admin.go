@@ -23,8 +23,12 @@ var pageStyle []byte
 
 var pageTemplate = template.Must(template.New("page").Parse(pageText))
 
-// mostListed is how many registrations a page of the list has, unless less are asked for.
-const mostListed = 1000
+const (
+	// How many registrations a page of the list has at most, and unless less are asked for.
+	mostListed = 1000
+	// How many a person sees at once, unless others are asked for.
+	shownAtOnce = 100
+)
 
 // admin shows what is registered, to people and programs on this machine. It has
 // external IDs, so a page of a stranger's whose name points here (DNS rebinding)
@@ -60,11 +64,17 @@ func (a *admin) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 // shown is what the page is made of.
 type shown struct {
 	Registrations []registrations.Registration
+	Count         int    // of all
+	Behind        bool   // there are registrations before these
 	Next          string // where the list goes on, empty at its end
 }
 
 func (a *admin) show(w http.ResponseWriter, r *http.Request) {
-	limit, err := parseLimit(r.URL.Query().Get("limit"))
+	otherwise := mostListed
+	if r.URL.Path == "/" {
+		otherwise = shownAtOnce
+	}
+	limit, err := parseLimit(r.URL.Query().Get("limit"), otherwise)
 	if err != nil {
 		http.Error(w, err.Error(), http.StatusBadRequest)
 		return
@@ -79,7 +89,7 @@ func (a *admin) show(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, "the registrations cannot be read; the log says why", http.StatusServiceUnavailable)
 		return
 	}
-	view := shown{Registrations: p.rows}
+	view := shown{Registrations: p.rows, Count: p.count, Behind: r.URL.Query().Get("after") != ""}
 	if p.next {
 		last := p.rows[len(p.rows)-1].RegistrationID
 		view.Next = r.URL.Path + "?" + url.Values{"limit": {strconv.Itoa(limit)}, "after": {last}}.Encode()
@@ -97,9 +107,9 @@ func (a *admin) show(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-func parseLimit(text string) (int, error) {
+func parseLimit(text string, otherwise int) (int, error) {
 	if text == "" {
-		return mostListed, nil
+		return otherwise, nil
 	}
 	limit, err := strconv.Atoi(text)
 	if err != nil || limit < 1 {

@@ -16,8 +16,9 @@ var errNoSuchRow = errors.New("no such registration")
 
 // page is a part of the list, by account and role.
 type page struct {
-	rows []registrations.Registration
-	next bool // there are more
+	rows  []registrations.Registration
+	next  bool // there are more
+	count int  // of all registrations
 }
 
 // listedAtOnce is how many rows are read before somebody else has a turn.
@@ -31,6 +32,9 @@ func (s *store) list(ctx context.Context, after string, limit int, now time.Time
 		return page{}, fmt.Errorf("list registrations: %w", err)
 	}
 	p := page{rows: []registrations.Registration{}}
+	if err := s.readers.QueryRowContext(ctx, `SELECT count(*) FROM registrations`).Scan(&p.count); err != nil {
+		return page{}, fmt.Errorf("count registrations: %w", err)
+	}
 	for {
 		most := min(listedAtOnce, limit+1-len(p.rows))
 		piece, err := s.piece(ctx, from, most, now)
@@ -39,7 +43,8 @@ func (s *store) list(ctx context.Context, after string, limit int, now time.Time
 		}
 		p.rows = append(p.rows, piece...)
 		if len(p.rows) > limit {
-			return page{rows: p.rows[:limit], next: true}, nil
+			p.rows, p.next = p.rows[:limit], true
+			return p, nil
 		}
 		if len(piece) < most {
 			return p, nil
