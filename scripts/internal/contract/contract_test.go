@@ -18,6 +18,7 @@ import (
 
 	"github.com/doitintl/aws-ro-access/scripts/internal/endpoint"
 	"github.com/doitintl/aws-ro-access/scripts/internal/repo"
+	"github.com/doitintl/aws-ro-access/scripts/internal/values"
 )
 
 // golden is the vector that the function, the endpoint and the document share.
@@ -84,9 +85,9 @@ func TestTheExampleIsTheGoldenVector(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	values := reflect.ValueOf(g)
-	for i := range values.NumField() {
-		name, value := values.Type().Field(i).Name, values.Field(i).String()
+	vector := reflect.ValueOf(g)
+	for i := range vector.NumField() {
+		name, value := vector.Type().Field(i).Name, vector.Field(i).String()
 		if name != "URL" && !strings.Contains(route.Spec.Info.Description, value) {
 			t.Errorf("the worked example lacks %s: %s", name, value)
 		}
@@ -105,7 +106,7 @@ func TestAMemberIsThereOrNotAsTheContractSays(t *testing.T) {
 	t.Parallel()
 	g := readGolden(t)
 	always := []string{"requestType", "requestId", "stackId", "accountId", "region", "roleArn"}
-	for _, member := range readValues(t).Members {
+	for _, member := range values.Read(t).Members {
 		for _, requestType := range []string{"Create", "Update", "Delete"} {
 			neededHere := member.Name == "externalId" && requestType != "Delete"
 			mayLack := !neededHere && !slices.Contains(always, member.Name)

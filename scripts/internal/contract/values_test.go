@@ -16,15 +16,6 @@ import (
 	"github.com/doitintl/aws-ro-access/scripts/internal/values"
 )
 
-func readValues(t *testing.T) values.Table {
-	t.Helper()
-	table, err := values.Read()
-	if err != nil {
-		t.Fatal(err)
-	}
-	return table
-}
-
 // with is the golden body with one value in the place of its own.
 func with(t *testing.T, g golden, changes map[string]string) []byte {
 	t.Helper()
@@ -39,7 +30,7 @@ func with(t *testing.T, g golden, changes map[string]string) []byte {
 func TestTheContractTakesTheTablesGoodValuesAlone(t *testing.T) {
 	t.Parallel()
 	g := readGolden(t)
-	for _, member := range readValues(t).Members {
+	for _, member := range values.Read(t).Members {
 		t.Run(member.Name, func(t *testing.T) {
 			t.Parallel()
 			for _, value := range member.Good {
@@ -61,7 +52,7 @@ func TestTheContractTakesTheTablesGoodValuesAlone(t *testing.T) {
 
 func TestTheContractKnowsTheTablesPartitionsAlone(t *testing.T) {
 	t.Parallel()
-	g, table := readGolden(t), readValues(t)
+	g, table := readGolden(t), values.Read(t)
 	in := func(partition, region string) []byte {
 		return with(t, g, map[string]string{
 			"region":  region,
@@ -91,7 +82,7 @@ func TestTheContractKnowsTheTablesPartitionsAlone(t *testing.T) {
 // Whoever adds a member to the wire finds out here what else it needs.
 func TestTheTableTheContractAndTheTemplateHaveTheSameMembers(t *testing.T) {
 	t.Parallel()
-	table := readValues(t)
+	table := values.Read(t)
 	properties := []string{"ServiceToken", "ServiceTimeout", "Endpoint"} // which are not sent
 	var members []string
 	for _, member := range table.Members {
@@ -144,7 +135,7 @@ func schema(t *testing.T) *openapi3.Schema {
 func TestTheTableTriesEachLimit(t *testing.T) {
 	t.Parallel()
 	properties := schema(t).Properties
-	for _, member := range readValues(t).Members {
+	for _, member := range values.Read(t).Members {
 		rule := properties[member.Name]
 		if rule == nil {
 			continue // the test above says so

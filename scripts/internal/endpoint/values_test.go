@@ -9,19 +9,10 @@ import (
 	"github.com/doitintl/aws-ro-access/scripts/internal/values"
 )
 
-func readValues(t *testing.T) values.Table {
-	t.Helper()
-	table, err := values.Read()
-	if err != nil {
-		t.Fatal(err)
-	}
-	return table
-}
-
 func TestTheEndpointTakesTheTablesGoodValuesAlone(t *testing.T) {
 	t.Parallel()
 	r, _ := startScripted(t, scripted{}, []string{"-verify-role=false", "-per-account", "0"})
-	for _, member := range readValues(t).Members {
+	for _, member := range values.Read(t).Members {
 		t.Run(member.Name, func(t *testing.T) {
 			answer := func(value string) answer {
 				return r.send(t, r.newCall(somebody, "Create", map[string]any{member.Name: value}))
@@ -44,7 +35,7 @@ func TestTheEndpointTakesTheTablesGoodValuesAlone(t *testing.T) {
 func TestTheEndpointKnowsTheTablesMembersAlone(t *testing.T) {
 	t.Parallel()
 	var names []string
-	for _, member := range readValues(t).Members {
+	for _, member := range values.Read(t).Members {
 		names = append(names, member.Name)
 		if members[member.Name] == nil {
 			t.Errorf("%s has the member %s, which the endpoint refuses", values.Path, member.Name)
@@ -59,7 +50,7 @@ func TestTheEndpointKnowsTheTablesMembersAlone(t *testing.T) {
 
 func TestTheEndpointKnowsTheTablesPartitionsAlone(t *testing.T) {
 	t.Parallel()
-	table := readValues(t)
+	table := values.Read(t)
 	in := func(r *running, partition, region string) *call {
 		c := r.newCall(somebody, "Create", map[string]any{
 			"region":  region,

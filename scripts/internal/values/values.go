@@ -6,10 +6,10 @@ package values
 
 import (
 	"encoding/json"
-	"fmt"
 	"regexp"
 	"strconv"
 	"strings"
+	"testing"
 
 	"github.com/doitintl/aws-ro-access/scripts/internal/repo"
 )
@@ -36,14 +36,15 @@ type Member struct {
 }
 
 // Read reads the table.
-func Read() (Table, error) {
+func Read(t testing.TB) Table {
+	t.Helper()
 	text, err := repo.ReadFile(Path)
 	if err != nil {
-		return Table{}, err
+		t.Fatal(err)
 	}
 	var table Table
 	if err := json.Unmarshal(text, &table); err != nil {
-		return Table{}, fmt.Errorf("%s: %w", Path, err)
+		t.Fatalf("%s: %v", Path, err)
 	}
 	for _, member := range table.Members {
 		for _, list := range [][]string{member.Good, member.Bad} {
@@ -52,7 +53,7 @@ func Read() (Table, error) {
 			}
 		}
 	}
-	return table, nil
+	return table
 }
 
 var repeated = regexp.MustCompile(`\{.\*[0-9]+\}`)
