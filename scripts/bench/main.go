@@ -14,33 +14,23 @@ import (
 	"flag"
 	"fmt"
 	"os"
-	"os/signal"
 	"path/filepath"
-	"syscall"
 	"text/tabwriter"
 
 	"github.com/doitintl/aws-ro-access/scripts/internal/child"
+	"github.com/doitintl/aws-ro-access/scripts/internal/given"
 	"github.com/doitintl/aws-ro-access/scripts/internal/repo"
 )
 
 func main() {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	defer stop()
-	if err := run(ctx); ctx.Err() != nil {
-		fmt.Fprintln(os.Stderr, "bench:", context.Cause(ctx))
-		os.Exit(1)
-	} else if err != nil {
-		fmt.Fprintln(os.Stderr, "bench:", err)
-		os.Exit(1)
-	}
-}
-
-func run(ctx context.Context) error {
 	runs := flag.Int("runs", 50, "measure each peer this many times")
 	readme := flag.Bool("readme", false, "print the README's table, and draw its chart in scripts/bench/bench.svg")
-	flag.Parse()
-	if *runs < 1 {
-		return fmt.Errorf("-runs %d measures nothing", *runs)
+	given.Main("bench", func(ctx context.Context) error { return run(ctx, *runs, *readme) })
+}
+
+func run(ctx context.Context, runs int, readme bool) error {
+	if runs < 1 {
+		return fmt.Errorf("-runs %d measures nothing", runs)
 	}
 	root, err := repo.Root()
 	if err != nil {
@@ -60,17 +50,17 @@ func run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	err = child.Patiently(os.Stderr, fmt.Sprintf("measuring each peer %d times", *runs), func() error {
-		return measure(ctx, peers, dir, *runs)
+	err = child.Patiently(os.Stderr, fmt.Sprintf("measuring each peer %d times", runs), func() error {
+		return measure(ctx, peers, dir, runs)
 	})
 	if err != nil {
 		return err
 	}
-	setting, err := newSetting(peers, *runs)
+	setting, err := newSetting(peers, runs)
 	if err != nil {
 		return err
 	}
-	if *readme {
+	if readme {
 		fmt.Print(markdown(peers, setting))
 		return draw(filepath.Join(root, "scripts", "bench", "bench.svg"), peers, setting)
 	}

@@ -12,10 +12,8 @@ import (
 	"flag"
 	"fmt"
 	"os"
-	"os/signal"
 	"path/filepath"
 	"strings"
-	"syscall"
 
 	"github.com/doitintl/aws-ro-access/scripts/internal/code"
 	"github.com/doitintl/aws-ro-access/scripts/internal/given"
@@ -26,16 +24,7 @@ import (
 
 func main() {
 	check := flag.Bool("check", false, "write nothing, and fail if the templates name another zip than is built")
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	defer stop()
-	err := given.Parse()
-	if err == nil {
-		err = run(ctx, *check)
-	}
-	if err != nil {
-		fmt.Fprintln(os.Stderr, "build:", err)
-		os.Exit(1)
-	}
+	given.Main("build", func(ctx context.Context) error { return run(ctx, *check) })
 }
 
 func run(ctx context.Context, check bool) error {

@@ -13,8 +13,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"os/signal"
-	"syscall"
 	"time"
 
 	"github.com/doitintl/aws-ro-access/scripts/internal/given"
@@ -42,8 +40,7 @@ func main() {
 	format := given.Text("format", "FORMAT", "print the launch for a terminal: `cli or terraform`")
 	page := given.Switch("page", "PAGE", "print the address of the page that asks for what is not given")
 	check := given.Switch("check", "CHECK", "look whether what is launched can be downloaded, three seconds at most")
-	err := given.Parse()
-	if err == nil {
+	given.Main("link", func(ctx context.Context) error {
 		r := launch.Request{
 			Region:       *region,
 			Ticket:       *ticket,
@@ -54,14 +51,8 @@ func main() {
 			Notices:      *notices,
 			Organization: *organization,
 		}
-		ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-		defer stop()
-		err = run(ctx, r, form{format: *format, page: *page, check: *check})
-	}
-	if err != nil {
-		fmt.Fprintln(os.Stderr, "link:", err)
-		os.Exit(1)
-	}
+		return run(ctx, r, form{format: *format, page: *page, check: *check})
+	})
 }
 
 func run(ctx context.Context, r launch.Request, f form) error {

@@ -8,10 +8,6 @@ package main
 
 import (
 	"context"
-	"fmt"
-	"os"
-	"os/signal"
-	"syscall"
 
 	"github.com/doitintl/aws-ro-access/scripts/internal/given"
 )
@@ -21,15 +17,7 @@ func main() {
 		"publish to these `regions` only, with commas between them (default: all that are offered)")
 	untagged := given.Switch("untagged", "UNTAGGED", "publish a commit that has no tag of its version")
 	dryRun := given.Switch("dry-run", "DRY_RUN", "print what would be done and ask nobody")
-	err := given.Parse()
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	defer stop()
-	if err == nil {
-		err = run(ctx, options{names: *names, untagged: *untagged, dryRun: *dryRun})
-	}
-	if err != nil {
-		fmt.Fprintln(os.Stderr, "publish:", err)
-		stop()
-		os.Exit(1)
-	}
+	given.Main("publish", func(ctx context.Context) error {
+		return run(ctx, options{names: *names, untagged: *untagged, dryRun: *dryRun})
+	})
 }

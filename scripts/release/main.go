@@ -7,14 +7,11 @@ package main
 import (
 	"context"
 	"errors"
-	"fmt"
 	"maps"
 	"os"
-	"os/signal"
 	"path/filepath"
 	"slices"
 	"strings"
-	"syscall"
 
 	"github.com/doitintl/aws-ro-access/scripts/internal/code"
 	"github.com/doitintl/aws-ro-access/scripts/internal/given"
@@ -23,17 +20,7 @@ import (
 
 func main() {
 	untagged := given.Switch("untagged", "UNTAGGED", "take a commit that has no tag of its version")
-	if err := given.Parse(); err != nil {
-		fmt.Fprintln(os.Stderr, "release:", err)
-		os.Exit(1)
-	}
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	defer stop()
-	if err := run(ctx, *untagged); err != nil {
-		fmt.Fprintln(os.Stderr, "release:", err)
-		stop()
-		os.Exit(1)
-	}
+	given.Main("release", func(ctx context.Context) error { return run(ctx, *untagged) })
 }
 
 func run(ctx context.Context, untagged bool) error {

@@ -9,15 +9,14 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"os/signal"
 	"path/filepath"
-	"syscall"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/iam"
 
 	"github.com/doitintl/aws-ro-access/scripts/internal/child"
+	"github.com/doitintl/aws-ro-access/scripts/internal/given"
 	"github.com/doitintl/aws-ro-access/scripts/internal/localcloud"
 	"github.com/doitintl/aws-ro-access/scripts/internal/registrations"
 	"github.com/doitintl/aws-ro-access/scripts/internal/repo"
@@ -32,14 +31,7 @@ const (
 	externalID = "5d1d3c60-c92a-11f0-9f4d-0a1b2c3d4e5f"
 )
 
-func main() {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	defer stop()
-	if err := run(ctx); err != nil {
-		fmt.Fprintln(os.Stderr, "schemathesis:", err)
-		os.Exit(1)
-	}
-}
+func main() { given.Main("schemathesis", run) }
 
 func run(ctx context.Context) (err error) {
 	root, err := repo.Root()

@@ -6,9 +6,7 @@ import (
 	"context"
 	"fmt"
 	"os"
-	"os/signal"
 	"path/filepath"
-	"syscall"
 	"time"
 
 	"github.com/chromedp/cdproto/emulation"
@@ -31,18 +29,7 @@ const (
 // now is the picture's own time: it shows an end, which should not pass.
 var now = time.Date(2026, 12, 1, 10, 0, 0, 0, time.UTC)
 
-func main() {
-	err := given.Parse()
-	if err == nil {
-		ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-		defer stop()
-		err = run(ctx)
-	}
-	if err != nil {
-		fmt.Fprintln(os.Stderr, "screenshot:", err)
-		os.Exit(1)
-	}
-}
+func main() { given.Main("screenshot", run) }
 
 func run(ctx context.Context) error {
 	root, err := repo.Root()

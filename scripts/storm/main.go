@@ -8,28 +8,18 @@ import (
 	"flag"
 	"fmt"
 	"os"
-	"os/signal"
 	"path/filepath"
-	"syscall"
 
+	"github.com/doitintl/aws-ro-access/scripts/internal/given"
 	"github.com/doitintl/aws-ro-access/scripts/internal/repo"
 )
 
 func main() {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	defer stop()
-	if err := run(ctx); ctx.Err() != nil {
-		fmt.Fprintln(os.Stderr, "storm:", context.Cause(ctx))
-		os.Exit(1)
-	} else if err != nil {
-		fmt.Fprintln(os.Stderr, "storm:", err)
-		os.Exit(1)
-	}
+	write := flag.Bool("write", false, "write scripts/storm/storm.svg and README.md")
+	given.Main("storm", func(ctx context.Context) error { return run(ctx, *write) })
 }
 
-func run(ctx context.Context) error {
-	write := flag.Bool("write", false, "write scripts/storm/storm.svg and README.md")
-	flag.Parse()
+func run(ctx context.Context, write bool) error {
 	root, err := repo.Root()
 	if err != nil {
 		return err
@@ -40,7 +30,7 @@ func run(ctx context.Context) error {
 		fmt.Printf(row, o.Storm, fmt.Sprint(o.Registered), fmt.Sprint(o.Failed), fmt.Sprintf("%.2f", o.Requests),
 			seconds(o.Seconds), seconds(o.Ideal), seconds(o.LongestWait))
 	})
-	if err != nil || !*write {
+	if err != nil || !write {
 		return err
 	}
 	beside := filepath.Join(root, "scripts", "storm")

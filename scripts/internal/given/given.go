@@ -3,18 +3,23 @@
 // environment. So no shell reads a value, and a wrong one is told in one line
 // that names the variable:
 //
-//	region := given.Text("region", "REGION", "the `region` of the stack")
-//	page := given.Switch("page", "PAGE", "print the page's address")
-//	if err := given.Parse(); err != nil { … }
+//	func main() {
+//		region := given.Text("region", "REGION", "the `region` of the stack")
+//		page := given.Switch("page", "PAGE", "print the page's address")
+//		given.Main("link", func(ctx context.Context) error { return run(ctx, *region, *page) })
+//	}
 package given
 
 import (
+	"context"
 	"errors"
 	"flag"
 	"fmt"
 	"os"
+	"os/signal"
 	"strconv"
 	"strings"
+	"syscall"
 	"unicode"
 	"unicode/utf8"
 )
@@ -36,6 +41,24 @@ func Switch(name, variable, usage string) *bool {
 	v.on = v.text == "1"
 	flag.Var(v, name, usage+" ("+variable+"=1)")
 	return &v.on
+}
+
+// Main is what main has to do around run: it reads the command line, ends ctx
+// at Ctrl-C, and tells in one line what failed, or that it was interrupted.
+func Main(program string, run func(context.Context) error) {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	err := Parse()
+	if err == nil {
+		err = run(ctx)
+	}
+	if err != nil && ctx.Err() != nil {
+		err = context.Cause(ctx)
+	}
+	stop()
+	if err != nil {
+		fmt.Fprintf(os.Stderr, "%s: %v\n", program, err)
+		os.Exit(1)
+	}
 }
 
 // Parse reads the command line, and refuses what is no flag, and what a flag

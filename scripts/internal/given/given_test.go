@@ -1,6 +1,8 @@
 package given_test
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"os"
 	"testing"
@@ -12,7 +14,7 @@ import (
 )
 
 func TestMain(m *testing.M) {
-	testscript.Main(m, map[string]func(){"greet": greet})
+	testscript.Main(m, map[string]func(){"greet": greet, "linger": linger})
 }
 
 func TestValuesFromMakeAndFromFlags(t *testing.T) {
@@ -25,9 +27,20 @@ func greet() {
 	name := given.Text("name", "NAME", "whom to greet")
 	from := given.Line("from", "FROM", "what to read")
 	loud := given.Switch("loud", "LOUD", "with a mark")
-	if err := given.Parse(); err != nil {
-		fmt.Fprintln(os.Stderr, "greet:", err)
-		os.Exit(1)
-	}
-	fmt.Printf("name %q from %q loud %v\n", *name, *from, *loud)
+	given.Main("greet", func(context.Context) error {
+		_, err := fmt.Printf("name %q from %q loud %v\n", *name, *from, *loud)
+		return err
+	})
+}
+
+// linger is a program that says when it has begun, and goes on to its end.
+func linger() {
+	begun := given.Line("begun", "BEGUN", "the pipe in which to say so")
+	given.Main("linger", func(ctx context.Context) error {
+		if err := os.WriteFile(*begun, []byte("begun"), 0o600); err != nil {
+			return err
+		}
+		<-ctx.Done()
+		return errors.New("a command\nthat was interrupted has much to say")
+	})
 }
