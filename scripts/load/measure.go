@@ -204,11 +204,11 @@ func (c crowd) register(ctx context.Context, number int) error {
 		"requestId":   fmt.Sprintf("request-%d", number),
 		"stackId": "arn:aws:cloudformation:" + region + ":" + account +
 			":stack/doit/5d1e8a70-c92b-11f0-8a2e-0a1b2c3d4e5f",
-		"accountId":   account,
-		"region":      region,
-		"roleArn":     "arn:aws:iam::" + account + ":role/doit/" + role,
-		"externalId":  role,
-		"issuedAt":    "2026-01-01T00:00:00Z",
+		"accountId":  account,
+		"region":     region,
+		"roleArn":    "arn:aws:iam::" + account + ":role/doit/" + role,
+		"externalId": role,
+		"issuedAt":   "2026-01-01T00:00:00Z",
 	})
 	if err != nil {
 		return err

@@ -67,7 +67,7 @@ func (d *double) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 var (
 	presigned = regexp.MustCompile(
 		`X-Amz-Credential=ASIA([0-9]{12})LOAD%2F[0-9]{8}%2F([a-z0-9-]+)%2F.*X-Amz-Date=(\w+)`)
-	signed    = regexp.MustCompile(`Credential=ASIA([0-9]{12})LOAD/[0-9]{8}/([a-z0-9-]+)/.*SignedHeaders=([a-z0-9;-]+)`)
+	signed = regexp.MustCompile(`Credential=ASIA([0-9]{12})LOAD/[0-9]{8}/([a-z0-9-]+)/.*SignedHeaders=([a-z0-9;-]+)`)
 )
 
 // signedBy makes the signature again. It names the account whose keys made it.
