@@ -43,8 +43,9 @@ func federation(t *testing.T) (home string) {
 	server := httptest.NewTLSServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		var session struct{ SessionID, SessionKey, SessionToken string }
 		query := r.URL.Query()
-		if asked := r.Host + r.URL.Path + query.Get("Action"); asked != "signin.aws.amazon.com/federationgetSigninToken" {
-			t.Errorf("the federation endpoint is asked for %s", asked)
+		const right = "signin.aws.amazon.com/federation getSigninToken"
+		if asked := r.Host + r.URL.Path + " " + query.Get("Action"); asked != right {
+			t.Errorf("it asks for %s, not %s", asked, right)
 		}
 		if err := json.Unmarshal([]byte(query.Get("Session")), &session); err != nil {
 			t.Error(err)
@@ -84,8 +85,8 @@ func TestFromARegistrationToASession(t *testing.T) {
 			t.Fatal(err)
 		}
 		return awscli.Run(t, script, "HOME="+home, "USER=jane", "AWS_ENDPOINT_URL="+cloud.URL,
-			"AWS_DEFAULT_REGION="+region, "AWS_ACCESS_KEY_ID="+credentials.AccessKeyID, "AWS_SECRET_ACCESS_KEY="+credentials.SecretAccessKey,
-			"AWS_SESSION_TOKEN="+credentials.SessionToken)
+			"AWS_DEFAULT_REGION="+region, "AWS_ACCESS_KEY_ID="+credentials.AccessKeyID,
+			"AWS_SECRET_ACCESS_KEY="+credentials.SecretAccessKey, "AWS_SESSION_TOKEN="+credentials.SessionToken)
 	}
 
 	whole := commands.find + commands.enter + commands.see + commands.open + commands.leave + "env\n"
