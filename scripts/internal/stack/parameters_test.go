@@ -101,10 +101,15 @@ func TestCloudFormationAndTheLinkTakeTheSameValues(t *testing.T) {
 		}
 		for _, value := range values.bad {
 			err := c.plan(name, value)
+			told := published.Parameters[name].ConstraintDescription
+			if published.Parameters[name].AllowedValues != nil {
+				told = "AllowedValues" // which the emulator names in its own words
+			}
 			var refusal smithy.APIError
-			if !errors.As(err, &refusal) || refusal.ErrorCode() != "ValidationError" ||
-				!strings.Contains(refusal.ErrorMessage(), name) {
-				t.Errorf("%s %q: CloudFormation says %v, want a ValidationError that names it", name, value, err)
+			if !errors.As(err, &refusal) || refusal.ErrorCode() != "ValidationError" {
+				t.Errorf("%s %q: CloudFormation says %v, want a ValidationError", name, value, err)
+			} else if text := refusal.ErrorMessage(); !strings.Contains(text, name) || !strings.Contains(text, told) {
+				t.Errorf("%s %q: CloudFormation says %q, want the name, and %q", name, value, text, told)
 			}
 			if err := published.Check(name, value); err == nil || !strings.Contains(err.Error(), name) {
 				t.Errorf("%s %q: %v, want an error that names it", name, value, err)
