@@ -102,7 +102,8 @@ func TestWhatCloudFormationIsTold(t *testing.T) {
 	}
 }
 
-// verdict is what became of the event, in the table's words, as the log's last line says it and CloudFormation heard it.
+// verdict is what became of the event, in the table's words, as the log's last line says it and CloudFormation heard
+// it.
 func (s *scene) verdict() string {
 	s.Helper()
 	lines := s.lines()

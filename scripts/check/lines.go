@@ -11,6 +11,12 @@ import (
 	"github.com/doitintl/aws-ro-access/scripts/internal/repo"
 )
 
+// maxWidth is .editorconfig's max_line_length, and tabWidth its tab_width.
+const (
+	maxWidth = 120
+	tabWidth = 4
+)
+
 // lines holds the repository's files to what .editorconfig and .gitattributes
 // say, which editors and git heed only where they are asked to.
 func lines(root string) error {
@@ -42,6 +48,7 @@ func wrongLines(name, body string) (wrong []error) {
 	for line := range strings.Lines(body) {
 		n++
 		text, ended := strings.CutSuffix(line, "\n")
+		width := utf8.RuneCountInString(text) + strings.Count(text, "\t")*(tabWidth-1)
 		switch {
 		case !ended:
 			at(n, "has no line end")
@@ -49,6 +56,8 @@ func wrongLines(name, body string) (wrong []error) {
 			at(n, "ends with CR LF")
 		case strings.TrimRight(text, " \t") != text:
 			at(n, "has white space at its end")
+		case strings.HasSuffix(name, ".go") && width > maxWidth:
+			at(n, fmt.Sprintf("is %d characters wide, more than %d", width, maxWidth))
 		}
 	}
 	return wrong

@@ -445,7 +445,8 @@ func TestEachDifferenceOfAStackIsNamed(t *testing.T) {
 			"sessions last up to 43200 seconds, not 3600",
 		}},
 		{name: "boundary-gone", given: usual, tamper: a.bound(supportRole, ""), says: []string{
-			"its permissions boundary is none, not " + securityAudit + ": what else is attached to the role, now or later",
+			"its permissions boundary is none, not " + securityAudit +
+				": what else is attached to the role, now or later",
 		}},
 		{name: "boundary-changed", given: usual, tamper: a.bound(supportRole, boundary), says: []string{
 			"its permissions boundary is " + boundary + ", not " + securityAudit,
