@@ -31,7 +31,7 @@ func Event(requestType, responseURL string) map[string]any {
 		"ResourceType":      "Custom::Registration",
 		"ResourceProperties": map[string]any{
 			"ServiceToken":    functionARN,
-			"ServiceTimeout":  "600",
+			"ServiceTimeout":  "630",
 			"RoleArn":         RoleARN,
 			"ExternalId":      ExternalID,
 			"TicketId":        "12345",
@@ -47,7 +47,7 @@ func Event(requestType, responseURL string) map[string]any {
 	if requestType == "Update" {
 		event["OldResourceProperties"] = map[string]any{
 			"ServiceToken":    functionARN,
-			"ServiceTimeout":  "600",
+			"ServiceTimeout":  "630",
 			"RoleArn":         RoleARN,
 			"ExternalId":      ExternalID,
 			"TicketId":        "12344",

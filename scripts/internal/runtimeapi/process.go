@@ -16,8 +16,9 @@ import (
 )
 
 // What the environment of a function holds; the account's keys are nobody's.
+//
+// #nosec G101 -- AWS's examples
 const (
-	// #nosec G101 -- AWS's examples
 	AccessKeyID     = "ASIAIOSFODNN7EXAMPLE"
 	SecretAccessKey = "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY"
 	SessionToken    = "IQoJb3JpZ2luX2VjEOr//////////wEaCWV1LXdlc3QtMSJHMEUCIQ+example/token=="

@@ -133,7 +133,7 @@ func (s *scene) event(requestType string) event {
 // invoke delivers the event with all the time of the published template.
 func (s *scene) invoke(e event) runtimeapi.Result {
 	s.Helper()
-	return s.invokeWithin(e, 3*time.Minute)
+	return s.invokeWithin(e, 10*time.Minute)
 }
 
 func (s *scene) invokeWithin(e event, limit time.Duration) runtimeapi.Result {
