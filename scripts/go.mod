@@ -1,3 +1,5 @@
+// scripts/NAME is a program that somebody starts, scripts/internal/NAME is everything that programs share or that tests
+// the whole. What runs in a customer's account has the go.mod at the top.
 module github.com/doitintl/aws-ro-access/scripts
 
 go 1.26.8
