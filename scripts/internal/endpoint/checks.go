@@ -51,7 +51,7 @@ func (e *endpoint) register(ctx context.Context, w http.ResponseWriter, r *http.
 // receive reads a request, and returns its proof as it came. The order is sizes,
 // media type, body, and whether there is one proof.
 func (e *endpoint) receive(w http.ResponseWriter, r *http.Request, ev *event) (received string, err error) {
-	proofs := r.Header.Values("X-DoiT-Caller-Identity")
+	proofs := r.Header[proofHeader]
 	if len(strings.Join(proofs, "")) > proofLimit {
 		return "", proofTooLarge
 	}

@@ -2,6 +2,7 @@ package endpoint
 
 import (
 	"database/sql"
+	"errors"
 	"fmt"
 	"net/http"
 	"path/filepath"
@@ -244,5 +245,32 @@ func TestReadersAndTheWriterAreNotInEachOthersWay(t *testing.T) {
 				t.Errorf("%d rows", len(rows))
 			}
 		})
+	}
+}
+
+// TestWhatWasTrueOfAnotherRowIsNotRecorded: between the look at a row and its
+// writing somebody changed it, so that the event gives more than was thought.
+func TestWhatWasTrueOfAnotherRowIsNotRecorded(t *testing.T) {
+	t.Parallel()
+	kept, err := openStore(t.Context(), "", theLimits)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = kept.close() }() // memory
+	first := time.Date(2026, 11, 24, 10, 0, 0, 0, time.UTC)
+	e := event{
+		registration: registration{
+			requestType: "Create", stackID: stackID, roleArn: roleArn, accountID: customer, ticketID: "1", issuedAt: first,
+		},
+		digest: "a Create", at: first, look: registrations.Opens,
+	}
+	if o := kept.take(t.Context(), e); o.err != nil {
+		t.Fatal(o.err)
+	}
+	e.requestType, e.ticketID, e.digest = "Update", "2", "an Update"
+	for _, e.look = range []registrations.Look{registrations.AsItWas, registrations.Narrowed} {
+		if o := kept.take(t.Context(), e); !errors.Is(o.err, storageUnavailable) {
+			t.Errorf("what is %q is recorded: %v", e.look, o.err)
+		}
 	}
 }
