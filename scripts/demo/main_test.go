@@ -10,8 +10,6 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
-	"testing/synctest"
-	"time"
 	"unicode/utf8"
 )
 
@@ -126,25 +124,6 @@ func TestAStepThatGoesWrongIsAnError(t *testing.T) {
 	if strings.Contains(out.String(), "\x1b") {
 		t.Error("colours, although no terminal asked for them")
 	}
-}
-
-func TestWhatTakesLongIsNeverSilent(t *testing.T) {
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		var said bytes.Buffer
-		done := slowly(&said, "building: once")
-		time.Sleep(time.Second)
-		synctest.Wait()
-		if said.Len() > 0 {
-			t.Errorf("after a second it said %q, want nothing yet", said.String())
-		}
-		time.Sleep(time.Minute)
-		done()
-		time.Sleep(time.Minute)
-		if want := "building: once\n… still building\n… still building\n"; said.String() != want {
-			t.Errorf("in a minute it said %q, want %q", said.String(), want)
-		}
-	})
 }
 
 // A line is broken behind a comma or a space, and no byte of it is lost.

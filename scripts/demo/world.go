@@ -74,8 +74,6 @@ func newWorld(ctx context.Context, s *stage, t template.Template, progress io.Wr
 	if err := w.makeCallers(ctx); err != nil {
 		return w, err
 	}
-	built := slowly(progress, "building the function and the reference endpoint: once, for up to two minutes")
-	defer built()
 	if err := errors.Join(w.publish(ctx, t), w.fillAccount(ctx), w.listen(ctx, certificate)); err != nil {
 		return w, err
 	}
@@ -91,29 +89,6 @@ func newWorld(ctx context.Context, s *stage, t template.Template, progress io.Wr
 		s.say(account.voice, span{plain, "account " + account.number + ", "}, span{faint, account.note})
 	}
 	return w, nil
-}
-
-// slowly says what takes its time, after two seconds and then every twenty
-// until it is done.
-func slowly(progress io.Writer, what string) (done func()) {
-	ctx, cancel := context.WithCancel(context.Background())
-	said := make(chan struct{})
-	go func() {
-		defer close(said)
-		for wait := 2 * time.Second; ; wait = 20 * time.Second {
-			select {
-			case <-ctx.Done():
-				return
-			case <-time.After(wait):
-				_, _ = fmt.Fprintln(progress, what) // a courtesy
-			}
-			what = "… still building"
-		}
-	}()
-	return func() {
-		cancel()
-		<-said
-	}
 }
 
 func (w *world) makeCallers(ctx context.Context) error {
