@@ -260,7 +260,8 @@ func TestWhatWasTrueOfAnotherRowIsNotRecorded(t *testing.T) {
 	first := time.Date(2026, 11, 24, 10, 0, 0, 0, time.UTC)
 	e := event{
 		registration: registration{
-			requestType: "Create", stackID: stackID, roleArn: roleArn, accountID: customer, ticketID: "1", issuedAt: first,
+			requestType: "Create", stackID: stackID, roleArn: roleArn, accountID: customer,
+			ticketID: "1", issuedAt: first,
 		},
 		digest: "a Create", at: first, look: registrations.Opens,
 	}
