@@ -180,7 +180,7 @@ func (s store) keeps(o object) {
 	s.holds(o)
 }
 
-func TestCodeBucket(t *testing.T) {
+func TestTheCodeBucketKeepsWhatItHas(t *testing.T) {
 	t.Parallel()
 	cloud := localcloud.StartT(t, "")
 	deleteStack := launched(t, cloud, "eu-west-1")
@@ -296,7 +296,7 @@ func TestNothingComesByReplication(t *testing.T) {
 }
 
 // In us-east-1 the stack protects the templates' bucket too.
-func TestTemplatesBucket(t *testing.T) {
+func TestTheTemplatesBucketKeepsDigests(t *testing.T) {
 	t.Parallel()
 	cloud := localcloud.StartT(t, "")
 	root := store{t, cloud.Root(operator, home)}

@@ -302,7 +302,7 @@ func TestWhatPublishingUploadsAndWhatItNeverOverwrites(t *testing.T) {
 }
 
 // Without the zip in every region that is offered, there is no template.
-func TestARegionIsMissing(t *testing.T) {
+func TestNoTemplateWhereARegionIsMissing(t *testing.T) {
 	t.Parallel()
 	cloud := localcloud.StartT(t, "")
 	s, seen := watched(t, cloud, "http")
@@ -357,7 +357,7 @@ func TestARegionIsMissing(t *testing.T) {
 }
 
 // A first run that ended half way is made whole by the second, whatever was done.
-func TestAHalfFinishedRun(t *testing.T) {
+func TestAHalfFinishedRunIsMadeWhole(t *testing.T) {
 	t.Parallel()
 	s, seen := watched(t, localcloud.StartT(t, ""), "http")
 	all := knownRegions(t).Offered("aws")

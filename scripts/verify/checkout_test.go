@@ -141,7 +141,7 @@ func TestEachDifferenceOfTheBuildIsNamed(t *testing.T) {
 	}
 }
 
-func TestEditions(t *testing.T) {
+func TestOnlyTagsOfTheirVersionAreEditions(t *testing.T) {
 	t.Parallel()
 	root := t.TempDir()
 	body := pinned(t, aZip("code")).files[template.Path]
@@ -186,6 +186,9 @@ func TestEditions(t *testing.T) {
 	is("1.0.0", body)
 	git("tag", "v1.0.0")
 	git("tag", "v0.9.0") // of which it is not
+	if all, err := editions(root); err != nil || len(all) != 2 || all[1].name != "the tag v1.0.0" {
+		t.Errorf("the editions are %d (%v), want this commit and v1.0.0", len(all), err)
+	}
 
 	next := []byte(strings.ReplaceAll(string(body), "Version: 1.0.0", "Version: 1.1.0"))
 	write(next)
@@ -232,7 +235,7 @@ func TestNobodyElseDrawsATick(t *testing.T) {
 	}
 }
 
-func TestExitStatus(t *testing.T) {
+func TestTheLastLineAndTheStatusSayWhatDiffers(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
 		differs []string

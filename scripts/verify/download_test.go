@@ -19,7 +19,7 @@ func someEditions(t *testing.T) (here, tagged edition) {
 	return pinned(t, next), tagged
 }
 
-func TestDownload(t *testing.T) {
+func TestADownloadIsAVersionOrDiffersInWords(t *testing.T) {
 	t.Parallel()
 	here, tagged := someEditions(t)
 	account, organization := tagged.files[template.Path], tagged.files[template.OrganizationPath]
@@ -82,6 +82,11 @@ func TestDownload(t *testing.T) {
 			body: edited(account, "ManagedPolicyArns: [!Ref RegistrationLogAccess]",
 				"ManagedPolicyArns: [x]"), says: []string{
 				"RegistrationRole: ManagedPolicyArns is x, not !Ref RegistrationLogAccess",
+			}},
+		{name: "a word in place of a function", body: edited(account,
+			"ServiceToken: !GetAtt RegistrationFunction.Arn", "ServiceToken: RegistrationFunction.Arn"),
+			says: []string{
+				"Registration: ServiceToken is RegistrationFunction.Arn, not !GetAtt RegistrationFunction.Arn",
 			}},
 		{name: "a comment", body: edited(account, "# The access.", "# Access."),
 			says: []string{"only comments or the layout: line", `"# Access. `}},

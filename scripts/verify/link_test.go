@@ -12,7 +12,7 @@ import (
 
 var now = time.Date(2026, 11, 25, 10, 0, 0, 0, time.UTC)
 
-func TestLink(t *testing.T) {
+func TestALinkIsSaidInWords(t *testing.T) {
 	t.Parallel()
 	here, tagged := someEditions(t)
 	of := func(e edition) launch.Published {
@@ -191,7 +191,7 @@ func TestLink(t *testing.T) {
 }
 
 // Every parameter of both templates has its meaning.
-func TestMeanings(t *testing.T) {
+func TestEachParameterHasItsMeaning(t *testing.T) {
 	t.Parallel()
 	p, err := launch.Read()
 	if err != nil {

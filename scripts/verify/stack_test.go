@@ -336,6 +336,11 @@ func (a account) turnRule(ctx context.Context, resources map[string]string) erro
 	}); err != nil {
 		return err
 	}
+	if _, err := client.RemoveTargets(ctx, &eventbridge.RemoveTargetsInput{
+		Rule: &name, Ids: []string{"AccessNotices"},
+	}); err != nil {
+		return err
+	}
 	_, err := client.PutTargets(ctx, &eventbridge.PutTargetsInput{Rule: &name, Targets: []eventtypes.Target{{
 		Id: aws.String("more"), Arn: aws.String("arn:aws:sqs:" + region + ":" + customer + ":elsewhere"),
 	}}})
@@ -500,6 +505,7 @@ func TestEachDifferenceOfAStackIsNamed(t *testing.T) {
 			"its state is DISABLED, not ENABLED_WITH_ALL_CLOUDTRAIL_MANAGEMENT_EVENTS: entries are not told of",
 			"its pattern is another: not every entry is told of, or something else is",
 			"it also tells arn:aws:sqs:" + region + ":" + customer + ":elsewhere",
+			"it does not tell the topic",
 		}},
 
 		{name: "template", given: usual,
