@@ -213,41 +213,30 @@ func TestARefusedUpdateIsTakenBack(t *testing.T) {
 	s.wantRegistration("active", "")
 }
 
-func TestARefusedCreateLeavesNothing(t *testing.T) {
+// A launch that fails is gone with all that it made, and its events say why.
+func TestALaunchThatFailsLeavesNothing(t *testing.T) {
 	t.Parallel()
-	c := newCustomer(t)
-	s, status := c.create("", string(published.Body), parameters{"TicketId": "99999"})
-	s.want(status, "ROLLBACK_COMPLETE")
-	c.wantNothingLeft()
-	c.wantNothingRegistered()
-	if reasons := s.reasons(); !strings.Contains(strings.Join(reasons, " "), "99999") {
-		t.Errorf("the stack's events say %q, want the ticket that is not open", reasons)
-	}
-}
-
-// A launch whose end has passed would let nobody in, and say so nowhere.
-func TestALaunchWhoseEndHasPassedIsRefused(t *testing.T) {
-	t.Parallel()
-	c := newCustomer(t)
-	s, status := c.create("", string(published.Body), parameters{"AccessExpires": "2020-01-01T00:00:00Z"})
-	s.want(status, "ROLLBACK_COMPLETE")
-	c.wantNothingLeft()
-	c.wantNothingRegistered()
-	if reasons := strings.Join(s.reasons(), " "); !strings.Contains(reasons, "2020-01-01T00:00:00Z") {
-		t.Errorf("the stack's events say %q, want the time that has passed", reasons)
-	}
-}
-
-func TestACreateWithTheEndpointDownLeavesNothing(t *testing.T) {
-	t.Parallel()
-	c := newCustomer(t)
-	c.down.Store(true)
-	s, status := c.create("", string(published.Body), nil)
-	s.want(status, "ROLLBACK_COMPLETE")
-	c.wantNothingLeft()
-	c.wantNothingRegistered()
-	if reasons := s.reasons(); !strings.Contains(strings.Join(reasons, " "), "503") {
-		t.Errorf("the stack's events say %q, want the endpoint's 503", reasons)
+	for name, launch := range map[string]struct {
+		set  parameters
+		down bool
+		told string
+	}{
+		"a ticket that is not open": {set: parameters{"TicketId": "99999"}, told: "99999"},
+		"an end that has passed":    {set: parameters{"AccessExpires": "2020-01-01T00:00:00Z"}, told: "2020-01-01"},
+		"an endpoint that is down":  {down: true, told: "503"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			c := newCustomer(t)
+			c.down.Store(launch.down)
+			s, status := c.create("", string(published.Body), launch.set)
+			s.want(status, "ROLLBACK_COMPLETE")
+			c.wantNothingLeft()
+			c.wantNothingRegistered()
+			if reasons := strings.Join(s.reasons(), " "); !strings.Contains(reasons, launch.told) {
+				t.Errorf("the stack's events say %q, want %s in it", reasons, launch.told)
+			}
+		})
 	}
 }
 
