@@ -221,6 +221,16 @@ func TestEachPartOfAResponseURLIsTakenOut(t *testing.T) {
 	}
 }
 
+// An external ID may be the beginning of a ResponseURL's query. What comes behind it goes with the whole.
+func TestAWholeIsTakenOutBeforeItsBeginning(t *testing.T) {
+	play(t, func(s *scene) {
+		const beginning = "X-Amz-Date=20000101T000000Z"
+		s.endpoint = problem(403, "no "+beginning+"&X-Amz-Expires=7200&X-Amz-Signature=c0ffee here, and no "+beginning)
+		s.mustInvoke("Create", set("ExternalId", beginning))
+		s.want("FAILED", "answered 403 Forbidden: no here, and no")
+	})
+}
+
 func TestTheErrorOfAnAnswerThatNobodyTookHasNoSecret(t *testing.T) {
 	play(t, func(s *scene) {
 		s.cloudFormation = func(w http.ResponseWriter, r *http.Request, n int) {

@@ -248,6 +248,16 @@ func TestTheIDOfAnAnswer(t *testing.T) {
 	}
 }
 
+// CloudFormation keeps the word, and a later version of the function must know it.
+func TestTheWordForNoRoleStays(t *testing.T) {
+	play(t, func(s *scene) {
+		s.mustInvoke("Create", set("RoleArn", nil))
+		if got := s.answer().PhysicalResourceId; got != "unregistered" {
+			t.Errorf("the id is %q", got)
+		}
+	})
+}
+
 func TestADismissalWhoseRoleIsNotValidKeepsItsID(t *testing.T) {
 	for name, change := range map[string]change{
 		"RoleArn": set("RoleArn", "nonsense"), "StackId": setEvent("StackId", "nonsense"),
