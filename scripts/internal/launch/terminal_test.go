@@ -1,15 +1,11 @@
 package launch
 
 import (
-	"bytes"
 	"io"
 	"maps"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
-	"os"
-	"os/exec"
-	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -22,12 +18,12 @@ import (
 	"github.com/hashicorp/hcl/v2/hclwrite"
 	"github.com/zclconf/go-cty/cty"
 
+	"github.com/doitintl/aws-ro-access/scripts/internal/awscli"
 	"github.com/doitintl/aws-ro-access/scripts/internal/code"
 	"github.com/doitintl/aws-ro-access/scripts/internal/localcloud"
 	"github.com/doitintl/aws-ro-access/scripts/internal/repo"
 	"github.com/doitintl/aws-ro-access/scripts/internal/runtimeapi"
 	"github.com/doitintl/aws-ro-access/scripts/internal/template"
-	"github.com/doitintl/aws-ro-access/scripts/internal/venv"
 )
 
 const (
@@ -35,33 +31,11 @@ const (
 	oddID   = "a,b=c:d@e/f-g_h.i+j" // an external ID of every character that can be
 )
 
-// run runs commands as somebody would who pasted them into a shell, with the
-// AWS CLI, whose AWS is at the URL.
+// run runs commands with the AWS CLI, whose AWS is at the URL.
 func run(t *testing.T, commands, url string) (printed, said string, err error) {
 	t.Helper()
-	python, err := venv.Install(t.Context(), "awscli", os.Stderr)
-	if err != nil {
-		t.Fatal(err)
-	}
-	dir := t.TempDir()
-	script := "#!/bin/sh\nexec " + python + ` -m awscli "$@"` + "\n"
-	if err := os.WriteFile(filepath.Join(dir, "aws"), []byte(script), 0o700); err != nil { // #nosec G306 -- to be run
-		t.Fatal(err)
-	}
-	shell := exec.CommandContext(t.Context(), "bash", "-c", commands) // #nosec G204 -- our own
-	shell.Env = []string{
-		"PATH=" + dir + ":" + os.Getenv("PATH"),
-		"HOME=" + dir,
-		"AWS_ENDPOINT_URL=" + url,
-		"AWS_ACCESS_KEY_ID=" + account,
-		"AWS_SECRET_ACCESS_KEY=local",
-		"AWS_DEFAULT_REGION=us-east-1", // where organizations are asked
-		"AWS_MAX_ATTEMPTS=1",
-	}
-	var stdout, stderr bytes.Buffer
-	shell.Stdout, shell.Stderr = &stdout, &stderr
-	err = shell.Run()
-	return stdout.String(), stderr.String(), err
+	return awscli.Run(t, commands, "AWS_ENDPOINT_URL="+url, "AWS_DEFAULT_REGION=us-east-1",
+		"AWS_ACCESS_KEY_ID="+account, "AWS_SECRET_ACCESS_KEY=local")
 }
 
 // The commands are run as they are printed: the stack is there when they end,
