@@ -6,7 +6,6 @@ import (
 	"slices"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/iam"
@@ -37,12 +36,6 @@ func TestNobodyIsInOnceTheAccessHasEnded(t *testing.T) {
 			with: parameters{"AccessExpires": "2099-12-31T00:00:00Z"}, come: "UPDATE_COMPLETE",
 			by: func(s *stack) string { return s.update(parameters{"AccessExpires": "2020-01-01T00:00:00Z"}) },
 		},
-		"expired by itself": {come: "UPDATE_COMPLETE", by: func(s *stack) string {
-			soon := time.Now().Add(3 * time.Second).UTC().Truncate(time.Second)
-			status := s.update(parameters{"AccessExpires": soon.Format(time.RFC3339)})
-			time.Sleep(time.Until(soon.Add(time.Second)))
-			return status
-		}},
 		"deleted": {come: "DELETE_COMPLETE", by: (*stack).delete},
 	} {
 		t.Run(name, func(t *testing.T) {
