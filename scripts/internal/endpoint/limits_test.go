@@ -290,6 +290,30 @@ func TestSoManyLooksAtRolesAtATime(t *testing.T) {
 	all.Wait()
 }
 
+func TestNobodyWaitsForAPlaceLongerThanItsClock(t *testing.T) {
+	t.Parallel()
+	g := newGate(2, 1)
+	leave, err := g.enter(t.Context(), customer)
+	if err != nil {
+		t.Fatal(err)
+	}
+	over, cancel := context.WithCancel(t.Context())
+	cancel()
+	if _, err := g.enter(over, customer); err == nil {
+		t.Error("a second one of the account is let in")
+	}
+	if _, err := g.enter(t.Context(), stranger); err != nil {
+		t.Error(err)
+	}
+	if _, err := g.enter(over, doit); err == nil {
+		t.Error("a third one of all is let in")
+	}
+	leave()
+	if _, err := g.enter(t.Context(), doit); err != nil || len(g.accounts) != 2 {
+		t.Errorf("after one left, %d accounts are there, %v", len(g.accounts), err)
+	}
+}
+
 func TestAnAccountSendsSoManyASecond(t *testing.T) {
 	t.Parallel()
 	r, _ := startScripted(t, scripted{identify: byAccount}, []string{"-per-account", "1", "-verify-role=false"})

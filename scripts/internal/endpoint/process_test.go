@@ -119,11 +119,16 @@ func TestASignalEndsWhatHasBegunAndNothingElse(t *testing.T) {
 		answered <- a
 	}()
 	<-verifying
+	signalled := time.Now()
 	if err := process.Process.Signal(syscall.SIGTERM); err != nil {
 		t.Fatal(err)
 	}
 	closed(t, silent)
 	closed(t, half)
+	// By its own limits the endpoint would wait for them five seconds.
+	if took := time.Since(signalled); took > 4*time.Second {
+		t.Errorf("the connections were closed after %v", took)
+	}
 	close(goOn)
 	if a := <-answered; a.status != http.StatusOK || !a.closes {
 		t.Errorf("the request under way is answered %v, and its connection closed: %v", a, a.closes)

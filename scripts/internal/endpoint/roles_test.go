@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/http"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -147,7 +148,6 @@ func TestAnSTSThatCannotSayWhetherARoleOpensIsUnavailable(t *testing.T) {
 		"two sessions":           says(200, sessionXML+sessionXML),
 		"a session cut short":    says(200, sessionXML[:len(sessionXML)-30]),
 		"a session created":      says(201, sessionXML),
-		"without an end":         endless,
 		"hanging":                slow(""),
 		"hanging up":             func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) },
 		"redirecting": func(w http.ResponseWriter, r *http.Request) {
@@ -180,13 +180,32 @@ func session200(old, instead string) http.HandlerFunc {
 	return says(http.StatusOK, strings.Replace(sessionXML, old, instead, 1))
 }
 
-// endless sends a session, and then more until the endpoint hangs up.
-func endless(w http.ResponseWriter, r *http.Request) {
-	says(http.StatusOK, sessionXML)(w, r)
-	for blanks := bytes.Repeat([]byte(" "), 1<<20); ; {
-		if _, err := w.Write(blanks); err != nil {
-			return
+// endless sends an answer, and then more until the endpoint hangs up.
+func endless(beginning string, sent *atomic.Int64) http.HandlerFunc {
+	blanks := bytes.Repeat([]byte(" "), 1<<16)
+	return func(w http.ResponseWriter, r *http.Request) {
+		says(http.StatusOK, beginning)(w, r)
+		for {
+			n, err := w.Write(blanks)
+			if sent.Add(int64(n)); err != nil || sent.Load() > 1<<30 {
+				return
+			}
 		}
+	}
+}
+
+func TestAnEndlessAnswerIsNotRead(t *testing.T) {
+	t.Parallel()
+	var sent atomic.Int64
+	for want, s := range map[*Problem]scripted{
+		stsUnavailable:   {identify: endless(identityOf(customer, "doit-RegistrationRole"), &sent)},
+		roleUnverifiable: {assume: endless(sessionXML, &sent)},
+	} {
+		r, _ := startScripted(t, s, nil)
+		r.expect(t, r.newCall(somebody, "Create", nil), want)
+	}
+	if sent.Load() > 64<<20 { // what the connections hold is a small part of it
+		t.Errorf("STS could send %d MiB", sent.Load()>>20)
 	}
 }
 
@@ -229,8 +248,9 @@ func TestEveryTryIsInTheStacksRegionAndNamesTheTicket(t *testing.T) {
 		r, sts := startScripted(t, scripted{assume: func(w http.ResponseWriter, r *http.Request) {
 			role, session := r.FormValue("RoleArn"), r.FormValue("RoleSessionName")
 			scope := r.Header.Get("Authorization")
-			if session != want || role != roleArn || !strings.Contains(scope, "/"+home+"/sts/") {
-				t.Errorf("tried %q as %q in %s", role, session, scope)
+			there := r.Host == stsHosts[home] && strings.Contains(scope, "/"+home+"/sts/")
+			if session != want || role != roleArn || !there {
+				t.Errorf("tried %q as %q at %s in %s", role, session, r.Host, scope)
 			}
 			assumable(w, r)
 		}}, nil)
