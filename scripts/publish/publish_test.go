@@ -359,7 +359,8 @@ func TestNoTemplateWhereARegionIsMissing(t *testing.T) {
 // A first run that ended half way is made whole by the second, whatever was done.
 func TestAHalfFinishedRunIsMadeWhole(t *testing.T) {
 	t.Parallel()
-	s, seen := watched(t, localcloud.StartT(t, ""), "http")
+	cloud := localcloud.StartT(t, "")
+	s, seen := watched(t, cloud, "http")
 	all := knownRegions(t).Offered("aws")
 	s.buckets(all...)
 	r := aRelease(t, "code", "1.0.0")
@@ -369,7 +370,14 @@ func TestAHalfFinishedRunIsMadeWhole(t *testing.T) {
 		}
 	}
 	seen.take()
-	if said, err := s.publish(r); err != nil {
+	// All the rights that it needs.
+	user, err := cloud.User(t.Context(), operator, "publisher", "s3:ListBucket", "s3:GetObject", "s3:PutObject")
+	if err != nil {
+		t.Fatal(err)
+	}
+	second := store{t, s.as}
+	second.as.Credentials = cloud.Config(home, user).Credentials
+	if said, err := second.publish(r); err != nil {
 		t.Fatalf("%v\n%s", err, said)
 	}
 	for _, o := range append(r.files(), r.code(doit, "us-west-2")) {
