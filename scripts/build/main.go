@@ -82,7 +82,7 @@ func run(ctx context.Context, check bool) error {
 
 // pinned are the files that name the zip, or another of them by its digest.
 func pinned(pin template.Pin) (map[string][]byte, error) {
-	body, organization, _, err := template.BothPinned(pin)
+	body, organization, err := template.BothPinned(pin)
 	if err != nil {
 		return nil, err
 	}

@@ -44,7 +44,7 @@ func top(t *testing.T) string {
 // zip gives.
 func pinned(t *testing.T, zip code.Zip) edition {
 	t.Helper()
-	body, organization, _, err := template.BothPinned(zip.Pin())
+	body, organization, err := template.BothPinned(zip.Pin())
 	if err != nil {
 		t.Fatal(err)
 	}

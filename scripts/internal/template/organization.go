@@ -19,24 +19,23 @@ func PinOrganization(organizationBody, doitmanagementBody []byte) ([]byte, error
 	return launched.ReplaceAllLiteral(organizationBody, []byte(URL(Path, doitmanagementBody))), nil
 }
 
-// BothPinned returns the repository's two templates with the pin in them, and
-// whether that changes either.
-func BothPinned(pin Pin) (body, organization []byte, changed bool, err error) {
+// BothPinned returns the repository's two templates with the pin in them.
+func BothPinned(pin Pin) (body, organization []byte, err error) {
 	current, err := Read()
 	if err != nil {
-		return nil, nil, false, err
+		return nil, nil, err
 	}
 	rollout, err := ReadOrganization()
 	if err != nil {
-		return nil, nil, false, err
+		return nil, nil, err
 	}
 	if body, err = current.Pinned(pin); err != nil {
-		return nil, nil, false, err
+		return nil, nil, err
 	}
 	if organization, err = PinOrganization(rollout.Body, body); err != nil {
-		return nil, nil, false, err
+		return nil, nil, err
 	}
-	return body, organization, !bytes.Equal(body, current.Body) || !bytes.Equal(organization, rollout.Body), nil
+	return body, organization, nil
 }
 
 // CheckOrganization fails unless the organization's template launches exactly
