@@ -161,6 +161,7 @@ func retryAfter(value string) time.Duration {
 		n, _ := strconv.ParseUint(value, 10, 31) // the most of 31 bits, where it is more
 		return time.Duration(n) * time.Second    // #nosec G115 -- of 31 bits
 	}
-	at, _ := http.ParseTime(value) // nonsense is long past
-	return max(time.Until(at), 0)
+	const year = 365 * 24 * time.Hour // beyond each end, and far from where a sum of durations wraps
+	at, _ := http.ParseTime(value)    // nonsense is long past
+	return min(max(time.Until(at), 0), year)
 }

@@ -268,6 +268,7 @@ func TestRetryAfterIsWaitedForAndNonsenseIsNot(t *testing.T) {
 		in(time.Minute, time.ANSIC):                       time.Minute,
 		in(-time.Minute, http.TimeFormat):                 0,
 		in(24*time.Hour, http.TimeFormat):                 -1, // beyond the end
+		"Fri, 31 Dec 9999 23:59:59 GMT":                   -1, // beyond what a duration can be
 		"589":                                             589 * time.Second,
 		"590":                                             -1,
 		"3600":                                            -1,
