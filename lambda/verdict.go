@@ -44,7 +44,7 @@ func (ev event) kind() kind {
 		return unknown
 	case ev.given.text("Access") == dismissed:
 		return dismisses
-	case role == id && oldRole != "" && oldRole != role: // CloudFormation has no other sign of a rollback
+	case role == id && role != oldRole && !ev.old.absent("RoleArn"): // CloudFormation gives no other sign of it
 		return rollsBack
 	case ev.old.text("Access") == dismissed:
 		return grants
