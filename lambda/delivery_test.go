@@ -191,6 +191,7 @@ func TestADetailIsReadWhereThereIsOne(t *testing.T) {
 	for name, c := range map[string]struct{ body, want string }{
 		"a sentence": {`{"status":403,"detail":"Ask DoiT for a new link."}`,
 			bare + ": Ask DoiT for a new link."},
+		"surrogates":         {`{"detail":"x\ud800y\udfff"}`, bare + ": xy"},
 		"something after it": {`{"detail":"x"}{"detail":"y"}`, bare + ": x"},
 		"just enough":        {`{"detail":"x"` + strings.Repeat(" ", 64<<10-14) + `}`, bare + ": x"},
 		"too long":           {`{"detail":"x"` + strings.Repeat(" ", 64<<10-13) + `}`, bare},

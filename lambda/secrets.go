@@ -73,10 +73,12 @@ func (s *secrets) tellable(text string, most int) string {
 	return string(line[:min(len(line), most)])
 }
 
-// oneLine makes any white space one plain space, and drops what no console shows. Surrogates are no part of Go's text.
+// oneLine makes any white space one plain space, and drops what no console shows: surrogates too, for which Go's text
+// has U+FFFD.
 func oneLine(text string) string {
 	visible := func(r rune) rune {
-		if !unicode.IsSpace(r) && (unicode.In(r, unicode.Cc, unicode.Cf) || r == '\uFFFE' || r == '\uFFFF') {
+		control := unicode.In(r, unicode.Cc, unicode.Cf) && !unicode.IsSpace(r)
+		if nothing := r >= '\uFFFD' && r <= '\uFFFF'; control || nothing {
 			return -1
 		}
 		return r

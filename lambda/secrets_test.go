@@ -101,7 +101,7 @@ func TestSecretsAreTakenOutOfADetail(t *testing.T) {
 		"around itself twice":       {id[:9] + id[:5] + id + id[5:] + id[9:], ""},
 		"of before":                 {"no " + before + " here", "no here"},
 		"one around the other":      {before[:9] + id + before[9:] + id[:9] + before + id[9:], ""},
-		"around control characters": {id[:9] + "\x00\u200e\ufffe\uffff" + id[9:] + "!", "!"},
+		"around control characters": {id[:9] + "\x00\u200e\ufffd\ufffe\uffff" + id[9:] + "!", "!"},
 		"white space": {"one\ttwo\u00a0three\u2003\r\n four\u2028five\v\f\u0085six\u3000",
 			"one two three four five six"},
 		"what no console shows": {"a\x00b\x1fc\x7fd\u009fe\u00adf\u200bg\u202eh\ufeffi\ufffej\uffffk",
