@@ -208,6 +208,19 @@ func TestOneClockForARequest(t *testing.T) {
 	}
 }
 
+// TestEachRequestOfAConnectionHasItsOwnClock: a connection may be older than that.
+func TestEachRequestOfAConnectionHasItsOwnClock(t *testing.T) {
+	t.Parallel()
+	const clock = 2 * time.Second
+	r, _ := startScripted(t, scripted{}, []string{"-verify-role=false", "-per-account", "0"}, func(o *options) {
+		o.limits.request = clock
+	})
+	base := time.Now().Add(-time.Hour)
+	for began := time.Now(); time.Since(began) < clock*5/4; {
+		r.expect(t, create(1, nil, nil).call(r, base), nil)
+	}
+}
+
 func TestSoManyQuestionsWhoSignedAtATime(t *testing.T) {
 	t.Parallel()
 	asked := make(chan struct{}, 3)

@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -20,6 +21,11 @@ import (
 func startProcess(t testing.TB, flags ...string) (*exec.Cmd, *running) {
 	t.Helper()
 	process := program(t, flags...)
+	return process, startProgram(t, process)
+}
+
+func startProgram(t testing.TB, process *exec.Cmd) *running {
+	t.Helper()
 	r := &running{log: &lockedBuffer{}}
 	process.Stderr = r.log
 	stdout, err := process.StdoutPipe()
@@ -37,7 +43,7 @@ func startProcess(t testing.TB, flags ...string) (*exec.Cmd, *running) {
 		}
 	})
 	r.ready(t, stdout)
-	return process, r
+	return r
 }
 
 // program is the endpoint as a program of its own, which listens wherever there is a port.
@@ -224,10 +230,7 @@ func TestTheStartTells(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			process := program(t, c.flags...)
-			process.Env = slices.DeleteFunc(process.Env, func(variable string) bool {
-				name, _, _ := strings.Cut(variable, "=")
-				return slices.Contains(c.lacks, name)
-			})
+			process.Env = withoutVariables(process.Env, c.lacks...)
 			var said bytes.Buffer
 			process.Stderr = &said
 			if err := process.Run(); err == nil {
@@ -255,19 +258,40 @@ func TestHelpIsTheUsage(t *testing.T) {
 	}
 }
 
-// TestTheEnvironmentsFIPSDoesNoHarm: STS has no such endpoint in most regions.
+// TestTheEnvironmentsFIPSDoesNoHarm: STS has no such endpoint in most regions. The
+// endpoint's own credentials come from STS too, as in a container of EKS.
 func TestTheEnvironmentsFIPSDoesNoHarm(t *testing.T) {
-	sts := countSTS(t, scripted{})
-	for name, value := range map[string]string{
-		"AWS_USE_FIPS_ENDPOINT": "true", "AWS_USE_DUALSTACK_ENDPOINT": "true", "AWS_ENDPOINT_URL": "http://127.0.0.1:1",
-		"AWS_ENDPOINT_URL_STS": "http://127.0.0.1:1",
-		"HTTPS_PROXY":          "http://127.0.0.1:1", "HTTP_PROXY": "http://127.0.0.1:1",
-	} {
-		t.Setenv(name, value)
+	t.Parallel()
+	var asked atomic.Int64
+	sts := countSTS(t, scripted{assume: func(w http.ResponseWriter, r *http.Request) {
+		if r.FormValue("Action") == "AssumeRoleWithWebIdentity" {
+			asked.Add(1)
+			says(http.StatusOK, strings.ReplaceAll(sessionXML, "AssumeRoleRes", "AssumeRoleWithWebIdentityRes"))(w, r)
+			return
+		}
+		assumable(w, r)
+	}})
+	token := filepath.Join(t.TempDir(), "token")
+	if err := os.WriteFile(token, []byte("a token"), 0o600); err != nil {
+		t.Fatal(err)
 	}
-	_, r := startProcess(t, "-sts", sts.url)
+	process := program(t, "-sts", sts.url)
+	static := []string{"AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"}
+	process.Env = append(withoutVariables(process.Env, static...),
+		"AWS_REGION=eu-west-3", "AWS_WEB_IDENTITY_TOKEN_FILE="+token, "AWS_ROLE_ARN="+roleArn,
+		"AWS_USE_FIPS_ENDPOINT=true", "AWS_ENDPOINT_URL_STS="+sts.url,
+		"HTTPS_PROXY=http://127.0.0.1:1", "HTTP_PROXY=http://127.0.0.1:1")
+	r := startProgram(t, process)
 	r.expect(t, r.newCall(somebody, "Create", nil), nil)
-	if tries := sts.trust.Load(); tries != 4 {
-		t.Errorf("the role was tried %d times", tries)
+	if tries := sts.trust.Load() - asked.Load(); tries != 4 || asked.Load() != 1 {
+		t.Errorf("the role was tried %d times, with credentials that were asked for %d times", tries, asked.Load())
 	}
+}
+
+// withoutVariables is an environment that lacks some.
+func withoutVariables(environment []string, names ...string) []string {
+	return slices.DeleteFunc(environment, func(variable string) bool {
+		name, _, _ := strings.Cut(variable, "=")
+		return slices.Contains(names, name)
+	})
 }
