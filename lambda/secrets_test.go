@@ -167,8 +167,9 @@ func TestTheProofIsNotTold(t *testing.T) {
 				problem(503, proof)(w, r, n)
 				return
 			}
-			u, _ := url.QueryUnescape(proof) // of percent signs that the signer set
-			problem(403, testExternalID[:9]+proof+testExternalID[9:]+"\x07 by "+proof+" and "+proofs[0]+" as "+u)(w, r, n)
+			plain, _ := url.QueryUnescape(proof) // whose percent signs the signer set
+			wrapped := testExternalID[:9] + proof + testExternalID[9:]
+			problem(403, wrapped+"\x07 by "+proof+" and "+proofs[0]+" as "+plain)(w, r, n)
 		}
 		s.mustInvoke("Create")
 		s.want("FAILED", "answered 403 Forbidden: by and as https://")

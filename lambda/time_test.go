@@ -77,6 +77,64 @@ func TestTheTimeOfADeadEndpoint(t *testing.T) {
 	}
 }
 
+// The last wait is as long as the endpoint asks, and ends within a fifth of a second before the work does; or it is a
+// second longer, and is not begun.
+func TestTheWorkEndsToTheSecond(t *testing.T) {
+	for name, c := range map[string]struct {
+		requestType string
+		change      change
+		status      int
+		end         int // in seconds
+	}{
+		"a Create":                  {requestType: "Create", change: nil, status: 503, end: 590},
+		"a Create with less time":   {requestType: "Create", change: set("ServiceTimeout", 99), status: 503, end: 89},
+		"an Update that keeps":      {requestType: "Update", change: nil, status: 503, end: 170},
+		"an Update that rolls back": {requestType: "Update", change: replaces, status: 503, end: 170},
+		"a dismissal":               {requestType: "Update", change: dismissal, status: 503, end: 20},
+		"a Delete":                  {requestType: "Delete", change: nil, status: 503, end: 20},
+		"a role not assumable yet":  {requestType: "Create", change: nil, status: 425, end: 120},
+		"an Update of such a role":  {requestType: "Update", change: nil, status: 425, end: 120},
+		"a Delete of such a role":   {requestType: "Delete", change: nil, status: 425, end: 20},
+		"a Create with little time": {requestType: "Create", change: set("ServiceTimeout", 27), status: 503, end: 18},
+	} {
+		t.Run(name, func(t *testing.T) {
+			for ask, tries := range map[int]int{c.end - 1: 2, c.end: 1} {
+				play(t, func(s *scene) {
+					s.endpoint = first(1, busy(c.status, ask))
+					s.mustInvoke(c.requestType, c.change)
+					if n := len(s.posts()); n != tries {
+						t.Errorf("asked to wait for %d s, it tried %d times", ask, n)
+					}
+				})
+			}
+		})
+	}
+}
+
+func TestTheAnswerEndsToTheSecond(t *testing.T) {
+	for requestType, end := range map[string]int{"Create": 600, "Update": 180, "Delete": 30} {
+		for ask, tries := range map[int]int{end - 1: 2, end: 1} {
+			play(t, func(s *scene) {
+				s.cloudFormation = first(1, busy(503, ask))
+				if err := s.invoke(requestType); (err == nil) != (tries == 2) {
+					t.Errorf("%s, asked to wait for %d s, ends in %v", requestType, ask, err)
+				}
+				if n := len(s.at("answer.test")); n != tries {
+					t.Errorf("%s, asked to wait for %d s, is answered %d times", requestType, ask, n)
+				}
+			})
+		}
+	}
+}
+
+// busy asks to come back in so many seconds.
+func busy(status, seconds int) handler {
+	return func(w http.ResponseWriter, _ *http.Request, _ int) {
+		w.Header().Set("Retry-After", fmt.Sprint(seconds))
+		w.WriteHeader(status)
+	}
+}
+
 // undated is a ResponseURL that says when it runs out, and not when it was signed.
 func undated(left time.Duration) change {
 	return func(ev, _, _ map[string]any) {
