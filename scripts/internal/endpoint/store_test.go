@@ -275,3 +275,27 @@ func TestWhatWasTrueOfAnotherRowIsNotRecorded(t *testing.T) {
 		}
 	}
 }
+
+func TestTheRowThatWasDeletedFirstMakesRoom(t *testing.T) {
+	t.Parallel()
+	file := filepath.Join(t.TempDir(), "registrations.db")
+	flags := []string{"-db", file, "-verify-role=false"}
+	r, _ := startScripted(t, scripted{}, flags, func(o *options) { o.limits.rows = 3 })
+	send := func(requestType, role string) {
+		t.Helper()
+		r.expect(t, r.newCall(somebody, requestType, map[string]any{"roleArn": roleArn + role}), nil)
+	}
+	holder := database(t, file)
+	for role, ago := range map[string]time.Duration{"a": time.Minute, "b": time.Hour, "c": time.Second} {
+		send("Create", role)
+		send("Delete", role)
+		taken := time.Now().Add(-ago).Unix()
+		do(t, holder, "UPDATE registrations SET taken_at = ? WHERE role_arn = ?", taken, roleArn+role)
+	}
+	send("Create", "d")
+	for _, row := range r.list(t) {
+		if row.RoleArn == roleArn+"b" {
+			t.Error("another row than the oldest made room")
+		}
+	}
+}
