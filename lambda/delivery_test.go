@@ -33,6 +33,7 @@ func TestWhatIsPostedIsTheContracts(t *testing.T) {
 			"Idempotency-Key": fmt.Sprintf("%x", sha256.Sum256(post.body)),
 			"Content-Length":  fmt.Sprint(len(want)),
 			"Accept-Encoding": "",
+			"Connection":      "close", // Lambda freezes the process between events
 		} {
 			if got := post.header.Get(name); got != want {
 				t.Errorf("%s is %q, want %q", name, got, want)
@@ -83,6 +84,18 @@ func TestALongReasonIsCutToWhatCloudFormationTakes(t *testing.T) {
 				}
 			})
 		})
+	}
+}
+
+func TestAnAnswerThatIsAByteTooLongIsCutToo(t *testing.T) {
+	for _, letter := range []string{"x", `"`, "ä", "😀"} {
+		for excess := range 20 {
+			a := answer{Status: "FAILED", Reason: strings.Repeat(letter, 500)}
+			a.RequestId = strings.Repeat("r", 4096+excess-len(marshal(a)))
+			if n := len(a.encode()); n > 4096 || n < 4080 {
+				t.Errorf("%d bytes too many of %s leave %d", excess, letter, n)
+			}
+		}
 	}
 }
 
@@ -139,6 +152,7 @@ func TestTheStatusesOfAnAnswer(t *testing.T) {
 			taken := code < 300 || tries == 3
 			if answers := s.at("answer.test"); (err == nil) != taken || len(answers) != tries {
 				t.Errorf("%d ends in %v after %d tries", code, err, len(answers))
+				return
 			}
 			if !taken && !strings.HasPrefix(err.Error(), fmt.Sprintf("CloudFormation: answered %d", code)) {
 				t.Errorf("%d ends in %v", code, err)
@@ -294,6 +308,22 @@ func TestRetryAfterIsWaitedForAndNonsenseIsNot(t *testing.T) {
 				s.want("SUCCESS")
 				within(t, "the second try", s.posts()[1].at, wait, wait+jitter)
 			})
+		})
+	}
+}
+
+// However long the waits have become, a try fits into a second that a Retry-After leaves.
+func TestALongRetryAfterLeavesTimeForATry(t *testing.T) {
+	for range 5 {
+		play(t, func(s *scene) {
+			s.endpoint = first(12, func(w http.ResponseWriter, r *http.Request, n int) {
+				if n == 12 {
+					busy(503, int((589*time.Second-time.Since(s.start)).Seconds()))(w, r, n)
+				}
+				w.WriteHeader(http.StatusServiceUnavailable)
+			})
+			s.mustInvoke("Create")
+			s.want("SUCCESS")
 		})
 	}
 }

@@ -42,8 +42,9 @@ func TestAResponseURLThatIsTakenOrNot(t *testing.T) {
 		"http://127.0.0.1.example.com/a": false, "http://localhost.example.com/a": false,
 		"https://u:p@h/a": false, "https://u@h/a": false, "https://@h/a": false, "http://u@localhost/a": false,
 		"https:///a": false, "https://:443/a": false, "https:h": false, "//h/a": false, "h/a": false, "/a": false,
-		"":              false,
-		"https://h/a b": false, "https://h/a?b c": false, " https://h/a": false, "https://h\r\n/a": false,
+		"":                  false,
+		"https://h%C3%A9/a": false,
+		"https://h/a b":     false, "https://h/a?b c": false, " https://h/a": false, "https://h\r\n/a": false,
 		"https://h/a\nb": false, "https://h/a\x00": false, "https://[::1/a": false, "https://h:port/a": false,
 		"ftp://h/a": false, "ftp://127.0.0.1/a": false, "file:///etc/passwd": false,
 	} {
