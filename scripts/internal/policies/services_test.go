@@ -22,13 +22,15 @@ var without = map[string]string{
 	"These admit the service's own users, things, devices or accounts, none of which is an IAM role.": `
 		appstream clouddirectory datazone grafana iot iotsitewise opsworks qapps quicksight verifiedpermissions
 		workdocs workmail workspaces`,
-	"AWS RAM writes them, for accounts that the owner shares with; this account's roles go by their own policies.": `
-		appmesh appmesh-preview appsync arc-region-switch aws-marketplace billing cloudhsm ec2 fsx lookoutequipment
-		mpa network-firewall networkmanager odb ram refactor-spaces resource-explorer-2 resource-groups
-		route53-recovery-control-config route53profiles route53resolver servicecatalog servicediscovery sms-voice
-		waf waf-regional wafv2`,
+	"AWS RAM alone writes them, or whom they can name are accounts and not roles: this account's go by IAM's policies.": `
+		appmesh appmesh-preview appsync arc-region-switch billing ec2 fsx mpa odb ram resource-explorer-2
+		resource-groups route53-recovery-control-config route53profiles servicecatalog servicediscovery`,
+	"What they admit to acts on a second resource too, which no such policy opens: AWS fixes what they may say.": `
+		network-firewall waf waf-regional wafv2`,
 	"They admit services of AWS, or CloudFront's distributions to be shared.": `
-		aiops cloudfront ssm-sap xray`,
+		cloudfront ssm-sap`,
+	"They open what SupportLimits names under OtherPolicies.": `
+		bedrock xray`,
 	"They give nothing alone: IAM's own policies must allow the call as well.": `
 		aoss`,
 	"What they open is called execute-api, which is named.": `
@@ -37,8 +39,23 @@ var without = map[string]string{
 		omics`,
 	"They admit roles of companies that AWS has verified as Q's data accessors.": `
 		qbusiness`,
-	"They let a guardrail be applied, or a model be copied, by other accounts: no setting and no data changes hands.": `
-		bedrock`,
+}
+
+// What other policies open without a resource that ResourcePolicyLimits could
+// name, or on one that SecurityAudit reads more of, is denied by name.
+// https://docs.aws.amazon.com/xray/latest/api/API_PutResourcePolicy.html
+// https://docs.aws.amazon.com/bedrock/latest/userguide/guardrails-resource-based-policies.html
+func TestWhatOtherPoliciesCouldOpenIsDeniedByName(t *testing.T) {
+	t.Parallel()
+	for _, name := range strings.Fields(`
+		bedrock:ApplyGuardrail bedrock:CreateModelCopyJob bedrock:GetGuardrail sso-oauth:CreateTokenWithIAM
+		xray:BatchGetTraces xray:PutTelemetryRecords xray:PutTraceSegments
+		sts:AssumeRole sts:SetSourceIdentity sts:TagSession`) {
+		a, known := reference[strings.ToLower(name)]
+		if denial := limits.Denial(a); !known || denial != "SupportLimits" {
+			t.Errorf("%s is denied by %q, want SupportLimits", name, denial)
+		}
+	}
 }
 
 func TestEachServiceWithPoliciesOfItsOwnIsNamedOrAnswered(t *testing.T) {
