@@ -23,7 +23,7 @@ type Statement struct {
 	NotAction List                      `yaml:"NotAction"`
 	Resource  List                      `yaml:"Resource"`
 	Principal any                       `yaml:"-"` // as JSON has it
-	Condition map[string]map[string]any `yaml:"-"` // as JSON has it
+	Condition map[string]map[string]any `yaml:"Condition"`
 }
 
 // List is one text or several: policies may be written either way.

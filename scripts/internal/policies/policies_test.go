@@ -275,6 +275,32 @@ func TestEveryActionExists(t *testing.T) {
 	}
 }
 
+// wholeResource are those of a service, or all of one kind: in each partition,
+// region and account.
+var wholeResource = regexp.MustCompile(`^arn:\*:[a-z0-9-]+:(::|\*:\*:([a-z]+[:/])?)\*$`)
+
+// Nothing but the lists decides what the limits deny.
+func TestTheLimitsDenyWithoutAnIf(t *testing.T) {
+	t.Parallel()
+	for _, statement := range slices.Concat(limits.Support.Statement, limits.ResourcePolicy.Statement) {
+		if statement.Effect != "Deny" || len(statement.Condition) > 0 {
+			t.Errorf("%s is %s if %v, want to deny always", statement.Sid, statement.Effect, statement.Condition)
+		}
+	}
+	for _, statement := range limits.Support.Statement {
+		if !slices.Equal(statement.Resource, List{"*"}) {
+			t.Errorf("%s is about %q, want everything", statement.Sid, statement.Resource)
+		}
+	}
+	for _, statement := range limits.ResourcePolicy.Statement {
+		for _, arn := range statement.Resource {
+			if !wholeResource.MatchString(arn) {
+				t.Errorf("%s leaves resources out: %s", statement.Sid, arn)
+			}
+		}
+	}
+}
+
 // IAM counts no white space. A managed policy has 6,144 characters; what is
 // left serves the next actions that AWS adds.
 // https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html
