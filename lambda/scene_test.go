@@ -22,6 +22,9 @@ const (
 	testExternalID = "an-external-id-of-the-customer"
 )
 
+// No time that is told or sent may be that of the machine's zone.
+func init() { time.Local = time.FixedZone("elsewhere", 3600) }
+
 // try is a request that reached one of the two servers.
 type try struct {
 	at     time.Duration // since the scene began
