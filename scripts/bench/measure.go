@@ -30,7 +30,7 @@ func measure(ctx context.Context, peers []*peer, dir string, runs int) error {
 	}
 	defer cloudformation.Close()
 
-	b := bench{certificate, endpoint, cloudformation}
+	b := bench{certificate: certificate, endpoint: endpoint, cloudformation: cloudformation}
 	for i := range runs + 1 {
 		for turn := range peers {
 			p := peers[(i+turn)%len(peers)] // nobody always follows the same one

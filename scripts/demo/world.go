@@ -82,9 +82,9 @@ func newWorld(ctx context.Context, s *stage, t template.Template, progress io.Wr
 		voice        style
 		number, note string
 	}{
-		{customer, customerAccount, "with data, a secret and an API key to lose"},
-		{doit, w.doitAccount, "with roles of an engineer and the endpoint"},
-		{plain, strangerAccount, "a stranger's"},
+		{voice: customer, number: customerAccount, note: "with data, a secret and an API key to lose"},
+		{voice: doit, number: w.doitAccount, note: "with roles of an engineer and the endpoint"},
+		{voice: plain, number: strangerAccount, note: "a stranger's"},
 	} {
 		s.say(account.voice, span{plain, "account " + account.number + ", "}, span{faint, account.note})
 	}
@@ -103,9 +103,9 @@ func (w *world) makeCallers(ctx context.Context) error {
 		account, name, session string
 		may                    string
 	}{
-		{&w.engineer, w.doitAccount, "support-engineer", "jane", "sts:AssumeRole"},
-		{&w.stranger, strangerAccount, "stranger", "mallory", "sts:AssumeRole"},
-		{&w.bystander, customerAccount, "bystander", "bystander", "sts:GetCallerIdentity"},
+		{as: &w.engineer, account: w.doitAccount, name: "support-engineer", session: "jane", may: "sts:AssumeRole"},
+		{as: &w.stranger, account: strangerAccount, name: "stranger", session: "mallory", may: "sts:AssumeRole"},
+		{as: &w.bystander, account: customerAccount, name: "bystander", session: "rob", may: "sts:GetCallerIdentity"},
 	} {
 		session, err := w.cloud.Session(ctx, role.account, role.name, role.session, role.may)
 		if err != nil {

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bufio"
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -32,9 +33,9 @@ func compile(ctx context.Context, dir, before string) (builds []build, err error
 	if before != "" {
 		checkout := filepath.Join(dir, "before")
 		add := exec.CommandContext(ctx, // #nosec G204 -- a commit's name
-			"git", "-C", root, "worktree", "add", "--detach", "--quiet", checkout, before)
+			"git", "-C", root, "worktree", "add", "--detach", "--quiet", "--end-of-options", checkout, before)
 		if out, err := add.CombinedOutput(); err != nil {
-			return nil, fmt.Errorf("check out %s: %w\n%s", before, err, out)
+			return nil, fmt.Errorf("check out %s: %w: %s", before, err, bytes.TrimSpace(out))
 		}
 		defer func() {
 			remove := exec.Command("git", "-C", root, "worktree", "remove", "--force", checkout) // #nosec G204 -- ours

@@ -124,8 +124,8 @@ func (s *stack) mapping(node *yaml.Node) (any, error) {
 	mapping := map[string]any{}
 	for i := 0; i+1 < len(node.Content); i += 2 {
 		key := node.Content[i].Value
-		if key == "Ref" || key == "Condition" && len(node.Content) == 2 && node.Content[i+1].Kind == yaml.ScalarNode ||
-			strings.HasPrefix(key, "Fn::") {
+		condition := key == "Condition" && len(node.Content) == 2 && node.Content[i+1].Kind == yaml.ScalarNode
+		if key == "Ref" || condition || strings.HasPrefix(key, "Fn::") {
 			return nil, fmt.Errorf("line %d: the long form %s is not known here", node.Line, key)
 		}
 		value, err := s.resolve(node.Content[i+1])

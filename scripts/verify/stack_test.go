@@ -81,7 +81,9 @@ func newAccount(t *testing.T) account {
 	if err := localcloud.PublishCode(t.Context(), cloud.Root(customer, region), published, built.Bytes); err != nil {
 		t.Fatal(err)
 	}
-	return account{cloud, cloud.Root(customer, region), published, doit.URL + "/v1/registrations"}
+	return account{
+		cloud: cloud, as: cloud.Root(customer, region), template: published, endpoint: doit.URL + "/v1/registrations",
+	}
 }
 
 func (a account) parameters(given map[string]string) []types.Parameter {

@@ -49,16 +49,19 @@ func TestWhatTakesLongIsSaid(t *testing.T) {
 		takes time.Duration
 		said  string
 	}{
-		{"nothing of what is quick", 2 * time.Second, ""},
-		{"once", 10 * time.Second, "compiling; 3 s so far\n"},
-		{"again and again", 30 * time.Second, "compiling; 3 s so far\ncompiling; 23 s so far\n"},
+		{name: "nothing of what is quick", takes: 2 * time.Second},
+		{name: "once", takes: 10 * time.Second, said: "compiling; 3 s so far\n"},
+		{name: "again and again", takes: 30 * time.Second, said: "compiling; 3 s so far\ncompiling; 23 s so far\n"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
 				var out strings.Builder
 				failed := errors.New("failed")
-				err := child.Patiently(&out, "compiling", func() error { time.Sleep(c.takes); return failed })
+				err := child.Patiently(&out, "compiling", func() error {
+					time.Sleep(c.takes)
+					return failed
+				})
 				synctest.Wait()
 				if !errors.Is(err, failed) {
 					t.Errorf("returned %v", err)

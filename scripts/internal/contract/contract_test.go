@@ -250,7 +250,7 @@ func answers(t *testing.T) []answer {
 		for _, media := range response.Value.Content {
 			for name, example := range media.Examples {
 				body := marshal(t, example.Value.Value)
-				all = append(all, answer{status, name, body})
+				all = append(all, answer{status: status, name: name, body: body})
 			}
 		}
 	}

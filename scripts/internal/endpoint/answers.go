@@ -48,9 +48,12 @@ func elementSet(paths ...string) map[string]bool {
 // isSession tells whether an answer has all three parts of a session's credentials.
 func isSession(answer []byte) bool {
 	texts, err := elements(answer, sessionElements)
-	credentials := assumeResult + "/Credentials/"
-	return err == nil && texts[credentials+"AccessKeyId"] != "" &&
-		texts[credentials+"SecretAccessKey"] != "" && texts[credentials+"SessionToken"] != ""
+	for _, part := range []string{"AccessKeyId", "SecretAccessKey", "SessionToken"} {
+		if texts[assumeResult+"/Credentials/"+part] == "" {
+			return false
+		}
+	}
+	return err == nil
 }
 
 // errorCode is the code of an ErrorResponse, and nothing of anything else. What

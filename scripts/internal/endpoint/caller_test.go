@@ -154,8 +154,8 @@ func readAnswer(response *http.Response) (answer, error) {
 		return a, nil
 	}
 	err = json.Unmarshal(text, &a.problem)
-	worded := a.problem.Detail != "" && a.problem.Title != ""
-	if err != nil || media != "application/problem+json" || a.problem.Status != a.status || !worded {
+	worded := a.problem.Detail != "" && a.problem.Title != "" && a.problem.Status == a.status
+	if err != nil || media != "application/problem+json" || !worded {
 		return a, fmt.Errorf("the answer %d is %s %q: %w", a.status, media, text, err)
 	}
 	waits := a.status == 425 || a.status == 429 || a.status == 503

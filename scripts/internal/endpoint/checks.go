@@ -12,6 +12,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/aws/aws-sdk-go-v2/aws/arn"
+
 	"github.com/doitintl/aws-ro-access/scripts/internal/registrations"
 )
 
@@ -214,11 +216,16 @@ func isJSON(types []string) bool {
 // agree tells whether role, stack, body and proof belong to one partition,
 // account and region. The ARNs' forms are checked by now.
 func agree(r registration, who identity, p proof) bool {
+	stack, stackErr := arn.Parse(r.stackID)
+	role, roleErr := arn.Parse(r.roleArn)
+	if stackErr != nil || roleErr != nil {
+		return false
+	}
 	partition := partitionOf[p.region]
-	stack, role := strings.Split(r.stackID, ":"), strings.Split(r.roleArn, ":")
-	return who.partition == partition && stack[1] == partition && role[1] == partition &&
-		stack[4] == who.account && role[4] == who.account &&
-		stack[3] == p.region && r.region == p.region
+	inOnePartition := who.partition == partition && stack.Partition == partition && role.Partition == partition
+	inOneAccount := stack.AccountID == who.account && role.AccountID == who.account
+	inOneRegion := stack.Region == p.region && r.region == p.region
+	return inOnePartition && inOneAccount && inOneRegion
 }
 
 // otherwise makes the given problem of an error that is not a problem already.

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net/http"
 	"slices"
+	"strings"
 	"time"
 	"unicode/utf8"
 )
@@ -129,7 +130,7 @@ func cut(text string, most int) string {
 	size := 0
 	for i, r := range text {
 		size += utf8.RuneLen(r)
-		if r < ' ' || r == '"' || r == '\\' || r == '\u2028' || r == '\u2029' {
+		if r < ' ' || strings.ContainsRune("\"\\\u2028\u2029", r) {
 			size += len(`\u0000`) - 1
 		}
 		if size > most {

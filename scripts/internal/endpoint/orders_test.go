@@ -314,18 +314,18 @@ func TestWhatTheRowSaysIsTakenWithoutALook(t *testing.T) {
 		}
 	}
 	one, two := map[string]any{"ticketId": "1", "access": "approved"}, map[string]any{"ticketId": "2"}
-	tries(step{"Create", 1, one, nil}, 4)
-	tries(step{"Update", 2, map[string]any{"ticketId": "1"}, nil}, 0) // absent is approved
-	tries(step{"Update", 3, two, nil}, 4)
-	tries(step{"Update", 4, one, nil}, 0)                             // taken back
-	tries(step{"Update", 5, map[string]any{"ticketId": "3"}, nil}, 4) // from here on 2 is forgotten
-	tries(step{"Update", 6, two, nil}, 4)
-	tries(step{"Delete", 7, nil, nil}, 0)
-	tries(step{"Update", 8, two, nil}, 4) // a deleted row says nothing
-	tries(step{"Update", 9, one, nil}, 4)
-	tries(step{"Delete", 10, nil, nil}, 0)
-	tries(step{"Create", 11, one, nil}, 4)
-	tries(step{"Update", 12, two, nil}, 4) // nor does what it said before it was deleted
+	tries(create(1, one, nil), 4)
+	tries(update(2, map[string]any{"ticketId": "1"}, nil), 0) // absent is approved
+	tries(update(3, two, nil), 4)
+	tries(update(4, one, nil), 0)                             // taken back
+	tries(update(5, map[string]any{"ticketId": "3"}, nil), 4) // from here on 2 is forgotten
+	tries(update(6, two, nil), 4)
+	tries(deletion(7, nil, nil), 0)
+	tries(update(8, two, nil), 4) // a deleted row says nothing
+	tries(update(9, one, nil), 4)
+	tries(deletion(10, nil, nil), 0)
+	tries(create(11, one, nil), 4)
+	tries(update(12, two, nil), 4) // nor does what it said before it was deleted
 }
 
 func TestADeleteInTheMiddleOfAVerificationWins(t *testing.T) {
@@ -356,7 +356,7 @@ func TestADeleteInTheMiddleOfAVerificationWins(t *testing.T) {
 					}
 					wantDelete := notRegistered
 					if stood {
-						r.expect(t, step{"Create", 1, with(map[string]any{"ticketId": "1"}), nil}.call(r, base), nil)
+						r.expect(t, create(1, with(map[string]any{"ticketId": "1"}), nil).call(r, base), nil)
 						wantDelete = nil
 					}
 					seven := with(map[string]any{"ticketId": "7"})
@@ -370,7 +370,7 @@ func TestADeleteInTheMiddleOfAVerificationWins(t *testing.T) {
 						answered <- a
 					}()
 					<-verifying
-					r.expect(t, step{"Delete", 3, with(map[string]any{}), nil}.call(r, base), wantDelete)
+					r.expect(t, deletion(3, with(map[string]any{}), nil).call(r, base), wantDelete)
 					close(deleted)
 					if a := <-answered; a.problem.Type != overtaken.Type {
 						t.Errorf("the %s is answered %v", first, a)

@@ -11,7 +11,7 @@ type partition struct {
 // for Go). It is a list and no pattern, so that nobody else's host can look like
 // a region; a new region is added here before the template is offered in it.
 var partitions = []partition{
-	{"aws", "amazonaws.com", []string{
+	{name: "aws", suffix: "amazonaws.com", regions: []string{
 		"af-south-1",
 		"ap-east-1", "ap-east-2", "ap-northeast-1", "ap-northeast-2", "ap-northeast-3", "ap-south-1", "ap-south-2",
 		"ap-southeast-1", "ap-southeast-2", "ap-southeast-3", "ap-southeast-4", "ap-southeast-5", "ap-southeast-6",
@@ -21,9 +21,9 @@ var partitions = []partition{
 		"il-central-1", "me-central-1", "me-south-1", "me-west-1", "mx-central-1",
 		"sa-east-1", "sa-west-1", "us-east-1", "us-east-2", "us-west-1", "us-west-2",
 	}},
-	{"aws-us-gov", "amazonaws.com", []string{"us-gov-east-1", "us-gov-west-1"}},
-	{"aws-cn", "amazonaws.com.cn", []string{"cn-north-1", "cn-northwest-1"}},
-	{"aws-eusc", "amazonaws.eu", []string{"eusc-de-east-1"}},
+	{name: "aws-us-gov", suffix: "amazonaws.com", regions: []string{"us-gov-east-1", "us-gov-west-1"}},
+	{name: "aws-cn", suffix: "amazonaws.com.cn", regions: []string{"cn-north-1", "cn-northwest-1"}},
+	{name: "aws-eusc", suffix: "amazonaws.eu", regions: []string{"eusc-de-east-1"}},
 }
 
 // stsHosts names the STS of each region, and partitionOf the partition.

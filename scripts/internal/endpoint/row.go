@@ -126,7 +126,8 @@ func (r row) overtakes(e event) bool {
 // saysOrSaid tells whether an event brings nothing new: CloudFormation takes an
 // update back by sending again what was said before it.
 func (r row) saysOrSaid(s saying) bool {
-	return r.stands() && (r.now == s || r.before != nil && *r.before == s)
+	said := r.before != nil && *r.before == s
+	return r.stands() && (r.now == s || said)
 }
 
 // unlooked tells what of an event is known without asking for its ticket and

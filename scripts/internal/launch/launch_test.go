@@ -35,20 +35,18 @@ func published(t *testing.T) Published {
 	return p
 }
 
-// opened is what the console reads out of a link.
-func opened(t *testing.T, link string) (page *url.URL, form url.Values) {
+// opened is the page of the console that a link opens, and the form that the
+// page reads out of it.
+func opened(t *testing.T, link string) (page string, form url.Values) {
 	t.Helper()
-	page, err := url.Parse(link)
-	if err != nil {
-		t.Fatal(err)
-	}
 	// The console's own router splits the fragment as it stands in the link.
-	_, raw, _ := strings.Cut(link, "#")
+	page, raw, _ := strings.Cut(link, "#")
 	route, query, _ := strings.Cut(raw, "?")
 	if route != "/stacks/create/review" {
 		t.Errorf("the link opens %q", route)
 	}
-	if form, err = url.ParseQuery(query); err != nil {
+	form, err := url.ParseQuery(query)
+	if err != nil {
 		t.Fatal(err)
 	}
 	return page, form
@@ -152,8 +150,8 @@ func TestTheLinkOpensTheForm(t *testing.T) {
 			}
 			link := l.Console()
 			page, form := opened(t, link)
-			if page.Scheme != "https" || page.Host != c.request.Region+".console.aws.amazon.com" ||
-				page.Path != "/cloudformation/home" || page.RawQuery != "region="+c.request.Region {
+			region := c.request.Region
+			if page != "https://"+region+".console.aws.amazon.com/cloudformation/home?region="+region {
 				t.Errorf("the link opens %s", page)
 			}
 			path := template.Path
@@ -303,8 +301,9 @@ func TestAPartitionThatTheMappingHas(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if page, _ := opened(t, l.Console()); page.Host != "us-gov-west-1.console.amazonaws-us-gov.com" {
-		t.Errorf("the link opens %s", page.Host)
+	page, _ := opened(t, l.Console())
+	if !strings.HasPrefix(page, "https://us-gov-west-1.console.amazonaws-us-gov.com/") {
+		t.Errorf("the link opens %s", page)
 	}
 	if _, err := p.PinPage([]byte{}); err == nil || !strings.Contains(err.Error(), "aws-us-gov") {
 		t.Errorf("the page, which does not offer it, is pinned: %v", err)

@@ -324,7 +324,9 @@ func size(t *testing.T, d Document) int {
 	}
 	var statements []written
 	for _, s := range d.Statement {
-		statements = append(statements, written{s.Sid, s.Effect, s.Action, s.NotAction, s.Resource})
+		statements = append(statements, written{
+			Sid: s.Sid, Effect: s.Effect, Action: s.Action, NotAction: s.NotAction, Resource: s.Resource,
+		})
 	}
 	text, err := json.Marshal(map[string]any{"Version": "2012-10-17", "Statement": statements})
 	if err != nil {

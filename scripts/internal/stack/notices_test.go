@@ -186,8 +186,10 @@ func TestWhatIsNoticed(t *testing.T) {
 func TestANoticeIsOneSentence(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]struct{ ticket, session, opened string }{
-		"with a ticket": {openTicket, openTicket + "-jane", "12345-jane for your support request 12345"},
-		"without one":   {"", "jane", "jane"},
+		"with a ticket": {
+			ticket: openTicket, session: openTicket + "-jane", opened: "12345-jane for your support request 12345",
+		},
+		"without one": {session: "jane", opened: "jane"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
