@@ -9,7 +9,7 @@ export GOGC := 400
 # compiles. An interrupted Go command leaves its temporary folder behind, so it gets one that is removed.
 define run
 @[ -x scripts/.bin/$1 ] || echo "compiling $1 and what it needs: once, a few seconds to a minute and a half" >&2
-@tmp=$$(mktemp -d) && trap 'rm -rf "$$tmp"' EXIT INT TERM && \
+@tmp="$$PWD/scripts/.bin/tmp.$$$$"; trap 'rm -rf "$$tmp"' EXIT; trap 'exit 130' INT TERM; mkdir -p "$$tmp" && \
   GOTMPDIR="$$tmp" go build -C scripts $(if $(wildcard scripts/.bin/$1),,-v) -o .bin/$1 ./$1
 @scripts/.bin/$1
 endef

@@ -280,7 +280,7 @@ func TestSizesAndFormsAreRefusedBeforeAnybodyIsAsked(t *testing.T) {
 		},
 		{
 			name:   "a stack of no partition",
-			change: with("stackId", strings.Replace(stackID, ":aws:", ":aws-iso:", 1)),
+			change: with("stackId", strings.Replace(stackID, ":aws:", ":aws-nowhere:", 1)),
 			want:   invalidRegistration,
 		},
 		{

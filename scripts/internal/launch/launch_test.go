@@ -285,7 +285,8 @@ func TestThePageIsToldWhatIsGivenAndNothingElse(t *testing.T) {
 	}
 }
 
-// One line in the template's mapping is all that another partition takes.
+// One line in the template's mapping is all that a link to another partition
+// takes. The page is not pinned before it offers that one too.
 func TestAPartitionThatTheMappingHas(t *testing.T) {
 	t.Parallel()
 	p := published(t)

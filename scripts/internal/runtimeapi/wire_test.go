@@ -18,6 +18,7 @@ import (
 	"github.com/doitintl/aws-ro-access/scripts/internal/contract"
 	"github.com/doitintl/aws-ro-access/scripts/internal/repo"
 	"github.com/doitintl/aws-ro-access/scripts/internal/runtimeapi"
+	"github.com/doitintl/aws-ro-access/scripts/internal/values"
 )
 
 // A registration is the document on the wire, its members in the design's order.
@@ -133,8 +134,16 @@ func (s *scene) checkRegistration(r runtimeapi.Request) {
 	s.checkProof(r, document)
 }
 
-var suffixes = map[string]string{
-	"aws": "amazonaws.com", "aws-us-gov": "amazonaws.com", "aws-cn": "amazonaws.com.cn", "aws-eusc": "amazonaws.eu",
+// stsHost is the name of a region's STS, made of the table's for its partition.
+func stsHost(t testing.TB, partition, region string) string {
+	t.Helper()
+	for _, p := range values.Read(t).Partitions {
+		if p.Name == partition {
+			return strings.Replace(p.STS, p.Region, region, 1)
+		}
+	}
+	t.Fatalf("%s has no partition %s", values.Path, partition)
+	return ""
 }
 
 var proofValues = regexp.MustCompile(`&X-Amz-Date=([0-9]{8}T[0-9]{6}Z)&.*&X-Amz-Signature=([0-9a-f]{64})$`)
@@ -150,12 +159,12 @@ func (s *scene) checkProof(r runtimeapi.Request, document registration) {
 		s.Errorf("the registration has %d proofs", len(proofs))
 		return
 	}
-	values := proofValues.FindStringSubmatch(proofs[0])
-	if values == nil {
+	parts := proofValues.FindStringSubmatch(proofs[0])
+	if parts == nil {
 		s.Errorf("the proof has no date or no signature: %s", proofs[0])
 		return
 	}
-	date := values[1]
+	date := parts[1]
 	signed, err := time.Parse("20060102T150405Z", date)
 	if err != nil || signed.After(r.Received) || r.Received.Sub(signed) > 10*time.Second {
 		s.Errorf("the proof is of %s, and came at %v", date, r.Received.UTC())
@@ -167,7 +176,7 @@ func (s *scene) checkProof(r runtimeapi.Request, document registration) {
 		s.Errorf("the registration is of account %s in %s, its stack is %s",
 			document.AccountID, document.Region, document.StackID)
 	}
-	host := "sts." + region + "." + suffixes[partition]
+	host := stsHost(s, partition, region)
 	scope := date[:8] + "/" + region + "/sts/aws4_request"
 	query := "Action=GetCallerIdentity&Version=2011-06-15&X-Amz-Algorithm=AWS4-HMAC-SHA256" +
 		"&X-Amz-Credential=" + encode(s.env["AWS_ACCESS_KEY_ID"]+"/"+scope) +
