@@ -1,7 +1,6 @@
 package stack
 
 import (
-	_ "embed"
 	"encoding/json"
 	"fmt"
 	"maps"
@@ -16,14 +15,20 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/iam"
 	"github.com/aws/aws-sdk-go-v2/service/iam/types"
 
+	"github.com/doitintl/aws-ro-access/scripts/internal/repo"
 	"github.com/doitintl/aws-ro-access/scripts/internal/venv"
 )
 
 // launcherPolicy is all that somebody needs who launches, updates and deletes a
-// stack that a link names, doit-support and more.
-//
-//go:embed testdata/launcher.json
-var launcherPolicy string
+// stack that a link names, doit-support and more. Customers copy it.
+func launcherPolicy(t *testing.T) string {
+	t.Helper()
+	body, err := repo.ReadFile("template/launcher.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(body)
+}
 
 // unused are what AWS's resource types ask for in their handlers for what this
 // template does not use.
@@ -94,7 +99,7 @@ func launcher(t *testing.T) *customer {
 		t.Fatal(err)
 	}
 	if _, err := iam.NewFromConfig(cloud.Root(account, region)).PutUserPolicy(t.Context(), &iam.PutUserPolicyInput{
-		UserName: &user, PolicyName: aws.String("launcher"), PolicyDocument: &launcherPolicy,
+		UserName: &user, PolicyName: aws.String("launcher"), PolicyDocument: aws.String(launcherPolicy(t)),
 	}); err != nil {
 		t.Fatal(err)
 	}
@@ -219,12 +224,13 @@ func allows(t *testing.T, action, arn string) bool {
 	t.Helper()
 	const condition = `,
       "Condition": {"StringEquals": {"iam:PassedToService": "lambda.amazonaws.com"}}`
-	if strings.Count(launcherPolicy, condition) != 1 || strings.Count(launcherPolicy, "Condition") != 1 {
+	policy := launcherPolicy(t)
+	if strings.Count(policy, condition) != 1 || strings.Count(policy, "Condition") != 1 {
 		t.Fatal("the policy has other conditions than one, of iam:PassRole")
 	}
 	answer, err := iam.NewFromConfig(cloud.Root(account, region)).SimulateCustomPolicy(t.Context(),
 		&iam.SimulateCustomPolicyInput{
-			PolicyInputList: []string{strings.Replace(launcherPolicy, condition, "", 1)},
+			PolicyInputList: []string{strings.Replace(policy, condition, "", 1)},
 			ActionNames:     []string{action}, ResourceArns: []string{arn},
 		})
 	if err != nil {
@@ -237,7 +243,7 @@ func allows(t *testing.T, action, arn string) bool {
 func actions(t *testing.T) (all []string) {
 	t.Helper()
 	var policy struct{ Statement []struct{ Action any } }
-	if err := json.Unmarshal([]byte(launcherPolicy), &policy); err != nil {
+	if err := json.Unmarshal([]byte(launcherPolicy(t)), &policy); err != nil {
 		t.Fatal(err)
 	}
 	for _, s := range policy.Statement {
@@ -250,4 +256,34 @@ func actions(t *testing.T) (all []string) {
 		}
 	}
 	return all
+}
+
+// What a security review asks of the policy names each of its statements.
+func TestTheReviewSpeaksOfEachOfTheLaunchersStatements(t *testing.T) {
+	t.Parallel()
+	review, err := repo.ReadFile("template/REVIEW.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, section, _ := strings.Cut(string(review), "\n## What a launch needs\n")
+	section, _, _ = strings.Cut(section, "\n## ")
+	var spoken []string
+	for line := range strings.Lines(section) {
+		if columns := strings.Split(line, " | "); len(columns) == 2 && columns[1] != "for |\n" {
+			spoken = append(spoken, strings.Split(strings.TrimPrefix(columns[0], "| "), ", ")...)
+		}
+	}
+	var policy struct{ Statement []struct{ Sid string } }
+	if err := json.Unmarshal([]byte(launcherPolicy(t)), &policy); err != nil {
+		t.Fatal(err)
+	}
+	var has []string
+	for _, statement := range policy.Statement {
+		has = append(has, statement.Sid)
+	}
+	slices.Sort(spoken)
+	slices.Sort(has)
+	if want := append([]string{"---"}, has...); !slices.Equal(spoken, want) {
+		t.Errorf("the review speaks of %q, the policy has %q", spoken, want)
+	}
 }
