@@ -3,6 +3,7 @@ package main
 import (
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -92,6 +93,32 @@ func TestADownloadIsAVersionOrDiffersInWords(t *testing.T) {
 			says: []string{"only comments or the layout: line", `"# Access. `}},
 		{name: "the ends of the lines", body: []byte(strings.ReplaceAll(string(account), "\n", "\r\n")),
 			says: []string{"its lines end in CR LF"}},
+		{name: "a blank line more", body: append(slices.Clone(account), '\n'), says: []string{"only the blank at its end"}},
+		{name: "a mark before the first letter", body: append([]byte("\xef\xbb\xbf"), account...),
+			says: []string{"only comments or the layout: line 1 is"}},
+		{name: "arguments in another order",
+			body: edited(account, "!If [Expires, !Ref AccessExpired, !Ref AWS::NoValue]",
+				"!If [Expires, !Ref AWS::NoValue, !Ref AccessExpired]"),
+			says: []string{"SupportRole: ManagedPolicyArns 4 has its items in another order"}},
+		{name: "arguments that are no words, in another order", body: edited(account,
+			"!If [HasTicket, { sts:RoleSessionName: !Sub '${TicketId}-*' }, !Ref AWS::NoValue]",
+			"!If [HasTicket, !Ref AWS::NoValue, { sts:RoleSessionName: !Sub '${TicketId}-*' }]"),
+			says: []string{"SupportRole: AssumeRolePolicyDocument Statement 1 Condition StringLike " +
+				"has its items in another order"}},
+		{name: "a long word that differs at its end",
+			body: edited(organization, "^(ou-", "^("+strings.Repeat("x?", 100)+"ou-"),
+			says: []string{"the parameter OrganizationalUnits: AllowedPattern is"}},
+		{name: "a word without its quotes", body: edited(account, "Default: 'off'", "Default: off"),
+			says: []string{"the parameter Notices: Default is off without quotes"}},
+		{name: "a key twice", body: edited(account, "AllowedPattern: ", "AllowedPattern: '.*'\n    AllowedPattern: "),
+			says: []string{"it is none of DoiT's: read the template: line ", "says AllowedPattern a second time"}},
+		{name: "a reference of YAML's own",
+			body: edited(account, "\nResources:\n", "\nResources:\n  Door: &door { Type: X }\n  More: *door\n"),
+			says: []string{"it is none of DoiT's", "repeats *door"}},
+		{name: "another document behind it", body: append(slices.Clone(account), "---\nResources: {}\n"...),
+			says: []string{"it is none of DoiT's: read the template: behind it there is another document"}},
+		{name: "what is no document behind it", body: append(slices.Clone(account), "\x00"...),
+			says: []string{"it is none of DoiT's"}},
 		{name: "a version that nobody has", body: edited(account, "TemplateVersion: 1.0.0", "TemplateVersion: 3.0.0"),
 			says: []string{
 				"it is not template/doitmanagement.yaml of version 1.1.0 (this commit):",

@@ -116,7 +116,11 @@ func compareDownload(r *report, all []edition, file string) error {
 	}
 	what := fmt.Sprintf("%s of version %s (%s)", path, e.version, e.name)
 	r.compare("download", "", []string{"it is not " + what + ":"})
-	for _, difference := range bodyDiffers(body, e.files[path]) {
+	differences := bodyDiffers(body, e.files[path])
+	if len(differences) == 0 {
+		differences = []string{"only the blank at its end"}
+	}
+	for _, difference := range differences {
 		r.note("%s", difference)
 	}
 	return nil

@@ -39,7 +39,7 @@ func compareFunction(ctx context.Context, r *report, client *lambda.Client, s *s
 	r.compare("CodeSha256", code,
 		unless(code == pin["CodeSha256"], "the function runs other code: %s, not %s", code, pin["CodeSha256"]))
 	r.compare("runtime",
-		fmt.Sprintf("%v on %v, starts %v, no layers", want["Runtime"], want["Architectures"], want["Handler"]),
+		fmt.Sprintf("%v on %v, starts %v, no layers, no queue for lost events", want["Runtime"], want["Architectures"], want["Handler"]),
 		runtimeDiffers(got, want))
 	r.compare("environment", "the variables are those of the template", environmentDiffers(got, want))
 	role := aws.ToString(got.Role)
@@ -122,6 +122,10 @@ func runtimeDiffers(got *lambda.GetFunctionConfigurationOutput, want map[string]
 	// A layer's files are there when the function starts, extensions run beside it.
 	for _, layer := range got.Layers {
 		differences = append(differences, "the layer "+aws.ToString(layer.Arn)+" was added")
+	}
+	if lost := got.DeadLetterConfig; lost != nil && aws.ToString(lost.TargetArn) != "" {
+		differences = append(differences,
+			"each event that is lost, with the external ID, also goes to "+aws.ToString(lost.TargetArn))
 	}
 	if got.VpcConfig != nil && len(got.VpcConfig.SubnetIds) > 0 {
 		differences = append(differences, "it was put into the VPC "+aws.ToString(got.VpcConfig.VpcId))

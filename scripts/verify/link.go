@@ -201,9 +201,10 @@ func names(t template.Template) func(func(string) bool) {
 // comparePageLink says what an address of the page presets there.
 func comparePageLink(r *report, here launch.Published, all []edition, address string, now time.Time) error {
 	key, fragment, _ := strings.Cut(strings.TrimPrefix(address, host), "#")
-	opens := all[0]
+	opens, newest := all[0], false
 	switch parts := underDigest.FindStringSubmatch(key); {
 	case key == template.LatestKey(template.LaunchPath):
+		newest = true
 		r.compare("opens", "the newest page, whose bytes change: it shows the digest of the template that it opens",
 			nil)
 	case parts == nil:
@@ -236,7 +237,14 @@ func comparePageLink(r *report, here launch.Published, all []edition, address st
 	if request.Organization {
 		file = template.OrganizationPath
 	}
-	r.note("It opens %s of version %s, SHA-256 %s.", file, opens.version, template.Digest(opens.files[file]))
+	digest := template.Digest(opens.files[file])
+	if newest {
+		r.note("If it shows SHA-256 %s,", digest)
+		r.note("it opens %s of version %s (%s). Otherwise look by LINK= at the address that it opens.", file,
+			opens.version, opens.name)
+	} else {
+		r.note("It opens %s of version %s, SHA-256 %s.", file, opens.version, digest)
+	}
 	for _, member := range []struct{ name, value, set, unset string }{
 		{name: "region", value: request.Region, set: "the stack's region", unset: "you choose the stack's region"},
 		{name: "stack", value: request.Stack, set: "the stack's name", unset: "the stack is named after the request"},

@@ -140,7 +140,10 @@ func TestALinkIsSaidInWords(t *testing.T) {
 				"It opens template/organization.yaml of version 1.1.0",
 			}},
 		{name: "the newest page", link: "https://doit-aws-ops-prod-templates.s3.amazonaws.com/launch.html#ticket=12345",
-			says: []string{"whose bytes change"}},
+			says: []string{
+				"whose bytes change", "If it shows SHA-256 " + template.Digest(here.files[template.Path]) + ",",
+				"it opens template/doitmanagement.yaml of version 1.1.0 (this commit). Otherwise look by LINK=",
+			}},
 		{name: "a page of no version",
 			link: "https://doit-aws-ops-prod-templates.s3.amazonaws.com/launch/" + strings.Repeat("0",
 				64) + ".html", crosses: "opens",

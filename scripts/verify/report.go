@@ -64,6 +64,9 @@ func (r *report) conclude() int {
 	r.line("")
 	switch {
 	case len(r.differs) > 0:
+		if r.hidden > 0 {
+			r.line("Not everything could be looked at.")
+		}
 		r.line("%d of %d differ: %s.", len(r.differs), len(r.differs)+r.same,
 			strings.Join(slices.Compact(r.differs), ", "))
 		return 1
@@ -78,8 +81,11 @@ func (r *report) conclude() int {
 // line keeps what somebody wrote into a policy from drawing a tick of its own.
 func (r *report) line(format string, args ...any) {
 	text := strings.Map(func(c rune) rune {
-		if unicode.IsPrint(c) {
+		switch {
+		case unicode.IsPrint(c):
 			return c
+		case c == '\n':
+			return ' '
 		}
 		return '?'
 	}, fmt.Sprintf(format, args...))

@@ -1,9 +1,12 @@
 package main
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
+	"io"
 	"regexp"
+	"slices"
 	"strings"
 
 	"go.yaml.in/yaml/v3"
@@ -22,14 +25,42 @@ type stack struct {
 type absent struct{}
 
 func parse(body []byte) (*yaml.Node, error) {
-	var doc yaml.Node
-	if err := yaml.Unmarshal(body, &doc); err != nil {
+	var doc, more yaml.Node
+	documents := yaml.NewDecoder(bytes.NewReader(body))
+	switch err := documents.Decode(&doc); {
+	case errors.Is(err, io.EOF):
+		return nil, errors.New("read the template: it is empty")
+	case err != nil:
 		return nil, fmt.Errorf("read the template: %w", err)
 	}
-	if len(doc.Content) != 1 {
-		return nil, errors.New("read the template: it is empty")
+	if err := documents.Decode(&more); !errors.Is(err, io.EOF) {
+		return nil, errors.New("read the template: behind it there is another document")
+	}
+	if err := unambiguous(&doc); err != nil {
+		return nil, fmt.Errorf("read the template: %w", err)
 	}
 	return doc.Content[0], nil
+}
+
+// unambiguous refuses what readers of YAML understand in different ways.
+func unambiguous(node *yaml.Node) error {
+	if node.Kind == yaml.AliasNode {
+		return fmt.Errorf("line %d repeats *%s, which no template of DoiT's does", node.Line, node.Value)
+	}
+	if node.Kind == yaml.MappingNode {
+		names := keys(node)
+		for n, name := range names {
+			if slices.Contains(names[:n], name) {
+				return fmt.Errorf("line %d says %s a second time", node.Content[2*n].Line, name)
+			}
+		}
+	}
+	for _, inner := range node.Content {
+		if err := unambiguous(inner); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // properties are what the template makes of a resource for this stack.

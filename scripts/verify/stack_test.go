@@ -466,6 +466,11 @@ func TestEachDifferenceOfAStackIsNamed(t *testing.T) {
 		{name: "runtime", given: usual, tamper: a.configure(lambda.UpdateFunctionConfigurationInput{
 			Runtime: lambdatypes.RuntimePython312, Handler: aws.String("index.handler"),
 		}), says: []string{"Runtime is python3.12, not provided.al2023", "Handler is index.handler, not bootstrap"}},
+		{name: "lost-events", given: usual, tamper: a.configure(lambda.UpdateFunctionConfigurationInput{
+			DeadLetterConfig: &lambdatypes.DeadLetterConfig{
+				TargetArn: aws.String("arn:aws:sqs:" + region + ":" + customer + ":elsewhere"),
+			},
+		}), says: []string{"each event that is lost, with the external ID, also goes to arn:aws:sqs:"}},
 		{name: "environment", given: usual, tamper: a.configure(lambda.UpdateFunctionConfigurationInput{
 			Environment: &lambdatypes.Environment{Variables: map[string]string{
 				"REGISTRATION_ENDPOINT": "https://evil.example/", "LD_PRELOAD": "/opt/evil.so",

@@ -23,10 +23,10 @@ func bodyDiffers(got, want []byte) []string {
 	}
 	has, err := parse(got)
 	if err != nil {
-		return []string{firstLine(got, want)}
+		return []string{err.Error(), firstLine(got, want)}
 	}
 	wants, err := parse(want)
-	if err != nil {
+	if err != nil { // the page
 		return []string{firstLine(got, want)}
 	}
 	differences := nodesDiffer(nil, has, wants)
@@ -62,7 +62,7 @@ func nodesDiffer(path []string, got, want *yaml.Node) []string {
 		return []string{place(path) + " was added:" + value(got)}
 	case got == nil:
 		return []string{place(path) + " is gone:" + value(want)}
-	case got.Kind != want.Kind || got.Tag != want.Tag && !plain(got, want):
+	case got.Kind != want.Kind || got.Tag != want.Tag && (!plain(got) || !plain(want)):
 		return []string{fmt.Sprintf("%s is%s, not%s", place(path), value(got), value(want))}
 	}
 	switch want.Kind {
@@ -74,14 +74,21 @@ func nodesDiffer(path []string, got, want *yaml.Node) []string {
 		if got.Value != want.Value {
 			return []string{fmt.Sprintf("%s is%s, not%s", place(path), value(got), value(want))}
 		}
+		// CloudFormation takes off, without quotes, for false.
+		if written := inQuotes(got); written != inQuotes(want) {
+			return []string{fmt.Sprintf("%s is%s %s quotes", place(path), value(got),
+				map[bool]string{true: "in", false: "without"}[written])}
+		}
 	case yaml.DocumentNode, yaml.AliasNode: // no template has one
 	}
 	return nil
 }
 
-// plain tells whether the tags say only how a value is written, and call nothing.
-func plain(got, want *yaml.Node) bool {
-	return strings.HasPrefix(got.Tag, "!!") && strings.HasPrefix(want.Tag, "!!")
+// plain tells whether the tag says only how a value is written, and calls nothing.
+func plain(node *yaml.Node) bool { return strings.HasPrefix(node.Tag, "!!") }
+
+func inQuotes(node *yaml.Node) bool {
+	return node.Style&(yaml.SingleQuotedStyle|yaml.DoubleQuotedStyle) != 0
 }
 
 func mappingsDiffer(path []string, got, want *yaml.Node) []string {
@@ -107,15 +114,25 @@ func keys(node *yaml.Node) []string {
 }
 
 // sequencesDiffer compares lists of words as sets, and others item by item:
-// those of statements by their Sid.
+// those of statements by their Sid. What is only in another order is said so,
+// since the order of a function's arguments is all that they are.
 func sequencesDiffer(path []string, got, want *yaml.Node) []string {
 	has, wants := words(got), words(want)
-	if has != nil && wants != nil {
-		if slices.Equal(has, wants) {
-			return nil
-		}
+	if has != nil && wants != nil && !slices.Equal(has, wants) {
 		return listDiffers(place(path), has, wants)
 	}
+	if differences := itemsDiffer(path, got, want); len(differences) > 0 {
+		return differences
+	}
+	for n, item := range want.Content {
+		if len(nodesDiffer(nil, got.Content[n], item)) > 0 {
+			return []string{place(path) + " has its items in another order"}
+		}
+	}
+	return nil
+}
+
+func itemsDiffer(path []string, got, want *yaml.Node) []string {
 	rest := slices.Clone(got.Content)
 	missing := map[int]*yaml.Node{} // by place
 	for n, item := range want.Content {
@@ -150,7 +167,7 @@ func words(list *yaml.Node) []string {
 		if item.Kind != yaml.ScalarNode {
 			return nil
 		}
-		all = append(all, strings.TrimSpace(value(item)))
+		all = append(all, strings.TrimSpace(tag(item)+" "+item.Value))
 	}
 	slices.Sort(all)
 	return all
@@ -189,23 +206,27 @@ func place(path []string) string {
 
 // value is a node in a few words, with a space before them.
 func value(node *yaml.Node) string {
-	tag := ""
-	if strings.HasPrefix(node.Tag, "!") && !strings.HasPrefix(node.Tag, "!!") {
-		tag = " " + node.Tag
-	}
 	switch node.Kind {
 	case yaml.ScalarNode:
-		return tag + " " + cut(node.Value)
+		return tag(node) + " " + cut(node.Value)
 	case yaml.MappingNode:
 		if kind := at(node, "Type"); kind != nil {
 			return " " + kind.Value
 		}
-		return tag + " {" + cut(strings.Join(keys(node), ", ")) + "}"
+		return tag(node) + " {" + cut(strings.Join(keys(node), ", ")) + "}"
 	case yaml.SequenceNode:
-		return fmt.Sprintf("%s a list of %d", tag, len(node.Content))
+		return fmt.Sprintf("%s a list of %d", tag(node), len(node.Content))
 	case yaml.DocumentNode, yaml.AliasNode:
 	}
-	return tag
+	return tag(node)
+}
+
+// tag is the function that a node calls, with a space before it.
+func tag(node *yaml.Node) string {
+	if plain(node) || node.Tag == "" {
+		return ""
+	}
+	return " " + node.Tag
 }
 
 func cut(text string) string {
