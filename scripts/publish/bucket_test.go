@@ -3,6 +3,7 @@ package main
 import (
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"net/http"
 	"slices"
@@ -15,6 +16,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/aws/aws-sdk-go-v2/service/s3/types"
 	"github.com/aws/smithy-go"
+	"go.yaml.in/yaml/v3"
 
 	"github.com/doitintl/aws-ro-access/scripts/internal/localcloud"
 	"github.com/doitintl/aws-ro-access/scripts/internal/repo"
@@ -165,6 +167,10 @@ func (s store) keeps(o object) {
 			PublicAccessBlockConfiguration: &types.PublicAccessBlockConfiguration{
 				RestrictPublicBuckets: aws.Bool(true),
 			},
+		})),
+		"charges the readers": second(client.PutBucketRequestPayment(ctx, &s3.PutBucketRequestPaymentInput{
+			Bucket:                      &o.bucket,
+			RequestPaymentConfiguration: &types.RequestPaymentConfiguration{Payer: types.PayerRequester},
 		})),
 		"encrypts by another key": second(client.PutBucketEncryption(ctx, &s3.PutBucketEncryptionInput{
 			Bucket: &o.bucket,
@@ -364,6 +370,53 @@ func TestTheTemplatesBucketKeepsDigests(t *testing.T) {
 	}
 }
 
+// What the emulator does not enforce stands in both policies as S3's documentation
+// has it.
+func TestBothPoliciesAskWhatTheEmulatorCannot(t *testing.T) {
+	t.Parallel()
+	body, err := repo.ReadFile("template/release.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var written struct {
+		Resources map[string]struct {
+			Properties struct {
+				PolicyDocument policy `yaml:"PolicyDocument"`
+			} `yaml:"Properties"`
+		} `yaml:"Resources"`
+	}
+	if err := yaml.Unmarshal(body, &written); err != nil {
+		t.Fatal(err)
+	}
+	want := map[string]string{
+		"NothingIsOverwritten": "Deny * s3:PutObject map[Bool:map[s3:ObjectCreationOperation:true] " +
+			"Null:map[s3:if-none-match:true]]",
+		"NothingComesByForm": "Deny * s3:PutObject map[StringEquals:map[s3:authType:POST]]",
+		"NothingIsRemoved": "Deny * [s3:DeleteObject s3:DeleteObjectVersion s3:DeleteBucket " +
+			"s3:PutLifecycleConfiguration s3:PutBucketVersioning s3:PutBucketPublicAccessBlock " +
+			"s3:PutEncryptionConfiguration s3:UpdateObjectEncryption s3:PutBucketRequestPayment] <nil>",
+		"NothingComesByReplication": "Deny * [s3:ReplicateObject s3:ReplicateDelete " +
+			"s3:PutReplicationConfiguration] <nil>",
+	}
+	for _, name := range []string{"CodeBucketPolicy", "TemplatesBucketPolicy"} {
+		got := map[string]string{}
+		for _, s := range written.Resources[name].Properties.PolicyDocument.Statement {
+			sid := fmt.Sprint(s["Sid"])
+			got[sid] = fmt.Sprint(s["Effect"], " ", s["Principal"], " ", s["Action"], " ", s["Condition"])
+			resource, given := s["Resource"]
+			if given && s["Action"] == "s3:PutObject" && !strings.HasSuffix(fmt.Sprint(resource), "}/*") &&
+				resource != "arn:${AWS::Partition}:s3:::"+template.Bucket+"/*" {
+				t.Errorf("%s, %s is for %v", name, sid, resource)
+			}
+		}
+		for sid, says := range want {
+			if got[sid] != says {
+				t.Errorf("%s, %s says\n\t%s\nwant\n\t%s", name, sid, got[sid], says)
+			}
+		}
+	}
+}
+
 func TestOnlyUsEast1HasTheTemplatesBucket(t *testing.T) {
 	t.Parallel()
 	cloud := localcloud.StartT(t, "")
@@ -379,8 +432,8 @@ func TestOnlyUsEast1HasTheTemplatesBucket(t *testing.T) {
 type statement map[string]any
 
 type policy struct {
-	Version   string
-	Statement []statement
+	Version   string      `yaml:"Version"`
+	Statement []statement `yaml:"Statement"`
 }
 
 func (p *policy) remove(sid string) {

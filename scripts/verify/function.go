@@ -39,7 +39,8 @@ func compareFunction(ctx context.Context, r *report, client *lambda.Client, s *s
 	r.compare("CodeSha256", code,
 		unless(code == pin["CodeSha256"], "the function runs other code: %s, not %s", code, pin["CodeSha256"]))
 	r.compare("runtime",
-		fmt.Sprintf("%v on %v, starts %v, no layers, no queue for lost events", want["Runtime"], want["Architectures"], want["Handler"]),
+		fmt.Sprintf("%v on %v, starts %v, no layers, no queue for lost events", want["Runtime"], want["Architectures"],
+			want["Handler"]),
 		runtimeDiffers(got, want))
 	r.compare("environment", "the variables are those of the template", environmentDiffers(got, want))
 	role := aws.ToString(got.Role)
