@@ -14,6 +14,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 
 	"github.com/doitintl/aws-ro-access/scripts/internal/awscli"
+	"github.com/doitintl/aws-ro-access/scripts/internal/registrations"
 	"github.com/doitintl/aws-ro-access/scripts/internal/repo"
 )
 
@@ -156,4 +157,52 @@ func TestFromARegistrationToASession(t *testing.T) {
 			t.Errorf("the registration of a dismissed access is %s (%v: %s)", printed, err, said)
 		}
 	})
+}
+
+// TestTheHowToFindsOneRegistrationOnAnyPage asks a listener of four pages, where
+// an earlier customer's values are still in the shell.
+func TestTheHowToFindsOneRegistrationOnAnyPage(t *testing.T) {
+	t.Parallel()
+	if _, err := exec.LookPath("curl"); err != nil {
+		t.Skip("there is no curl, which the how-to uses")
+	}
+	row := func(id, ticket, status string) registrations.Registration {
+		return registrations.Registration{
+			RegistrationID: id, AccountID: account, Region: region, RoleArn: "arn-of-" + id, ExternalID: "it's " + id,
+			TicketID: ticket, Status: status,
+		}
+	}
+	pages := map[string][]registrations.Registration{
+		"":  {row("a", "1", registrations.Active), row("b", "2", registrations.Active)},
+		"b": {row("c", "2", registrations.Active), row("d", "3", registrations.Suspended)},
+		"d": {row("e", "3", registrations.Deleted), row("f", "4", registrations.Active)},
+		"f": {row("g", "", registrations.Active)},
+		"g": {},
+	}
+	admin := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		page, ok := pages[r.URL.Query().Get("after")]
+		if !ok || r.URL.Path != "/v1/registrations" {
+			t.Errorf("it asks for %s", r.URL)
+		}
+		if err := json.NewEncoder(w).Encode(page); err != nil {
+			t.Error(err)
+		}
+	}))
+	t.Cleanup(admin.Close)
+	find := readHowTo(t).find
+	for ticket, want := range map[string]string{
+		"1": region + " arn-of-a it's a",
+		"2": "There are 2 active registrations of this account and ticket, not one.",
+		"3": "There are 0 active registrations of this account and ticket, not one.",
+		"4": region + " arn-of-f it's f",
+		"":  region + " arn-of-g it's g",
+	} {
+		script := "export REGION=before ROLE_ARN=before EXTERNAL_ID=before\n" + strings.NewReplacer("TICKET=12345",
+			"TICKET="+ticket, "ACCOUNT=111122223333", "ACCOUNT="+account,
+			"ADMIN=http://127.0.0.1:8080", "ADMIN="+admin.URL).Replace(find) + `echo "$REGION $ROLE_ARN $EXTERNAL_ID"`
+		printed, said, err := awscli.Run(t, script)
+		if got := strings.TrimSpace(said + printed); got != want || err != nil {
+			t.Errorf("ticket %q: it finds %q (%v), want %q", ticket, got, err, want)
+		}
+	}
 }
