@@ -27,6 +27,7 @@ import (
 
 	"github.com/doitintl/aws-ro-access/scripts/internal/given"
 	"github.com/doitintl/aws-ro-access/scripts/internal/policies"
+	"github.com/doitintl/aws-ro-access/scripts/internal/signin"
 	"github.com/doitintl/aws-ro-access/scripts/internal/template"
 )
 
@@ -88,12 +89,14 @@ func read(ctx context.Context, file string) (policies.Document, string, error) {
 	}
 	loaded, err := config.LoadDefaultConfig(ctx, config.WithDefaultRegion("us-east-1"))
 	if err != nil {
-		return policies.Document{}, "", fmt.Errorf("AWS's configuration: %w", err)
+		return policies.Document{}, "", fmt.Errorf("read the AWS configuration: %w", err)
+	}
+	if err := signin.Check(ctx, loaded); err != nil {
+		return policies.Document{}, "", fmt.Errorf("%w; POLICY=file needs none", err)
 	}
 	document, version, err := ask(ctx, iam.NewFromConfig(loaded))
 	if err != nil {
-		return policies.Document{}, "", fmt.Errorf(
-			"ask AWS for SecurityAudit (POLICY=file reads one without credentials): %w", err)
+		return policies.Document{}, "", fmt.Errorf("ask AWS for SecurityAudit: %w", err)
 	}
 	return document, "version " + version, nil
 }

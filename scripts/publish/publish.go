@@ -18,6 +18,7 @@ import (
 
 	"github.com/doitintl/aws-ro-access/scripts/internal/regions"
 	"github.com/doitintl/aws-ro-access/scripts/internal/repo"
+	"github.com/doitintl/aws-ro-access/scripts/internal/signin"
 	"github.com/doitintl/aws-ro-access/scripts/internal/template"
 )
 
@@ -58,7 +59,10 @@ func run(ctx context.Context, o options) error {
 	}
 	as, err := config.LoadDefaultConfig(ctx, config.WithDefaultRegion(home))
 	if err != nil {
-		return fmt.Errorf("find AWS credentials: %w", err)
+		return fmt.Errorf("read the AWS configuration: %w", err)
+	}
+	if err := signin.Check(ctx, as); err != nil {
+		return err
 	}
 	return r.publish(ctx, as, p, os.Stderr)
 }

@@ -26,6 +26,7 @@ import (
 
 	"github.com/doitintl/aws-ro-access/scripts/internal/given"
 	"github.com/doitintl/aws-ro-access/scripts/internal/repo"
+	"github.com/doitintl/aws-ro-access/scripts/internal/signin"
 	"github.com/doitintl/aws-ro-access/scripts/internal/template"
 )
 
@@ -104,8 +105,6 @@ func compareStack(ctx context.Context, r *report, all []edition, a asked) error 
 }
 
 func credentials(ctx context.Context, region string) (aws.Config, error) {
-	ctx, cancel := context.WithTimeout(ctx, 10*time.Second) // of which most is for a machine that is none of EC2's
-	defer cancel()
 	as, err := config.LoadDefaultConfig(ctx)
 	if err != nil {
 		return aws.Config{}, fmt.Errorf("read the AWS configuration: %w", err)
@@ -116,9 +115,5 @@ func credentials(ctx context.Context, region string) (aws.Config, error) {
 	if as.Region == "" {
 		return aws.Config{}, errors.New("the stack's region is not known: give REGION=eu-west-1 or set AWS_REGION")
 	}
-	if _, err := as.Credentials.Retrieve(ctx); err != nil {
-		return aws.Config{}, errors.New("no AWS credentials were found, or they have expired: sign in (aws login, " +
-			"aws sso login), set AWS_PROFILE, or run this in AWS CloudShell")
-	}
-	return as, nil
+	return as, signin.Check(ctx, as)
 }

@@ -93,19 +93,12 @@ func policyDiffers(name string, got, want any) ([]string, error) {
 	return differences, nil
 }
 
-// unmatched are those of a that have no equal in b, each of which counts once.
+// unmatched are those of a that have no equal in b. To say one twice changes
+// nothing.
 func unmatched(a, b []statement) []statement {
-	b = slices.Clone(b)
-	var rest []statement
-	for _, s := range a {
-		n := slices.IndexFunc(b, func(other statement) bool { return maps.EqualFunc(s, other, slices.Equal) })
-		if n < 0 {
-			rest = append(rest, s)
-			continue
-		}
-		b = slices.Delete(b, n, n+1)
-	}
-	return rest
+	return slices.DeleteFunc(slices.Clone(a), func(s statement) bool {
+		return slices.ContainsFunc(b, func(other statement) bool { return maps.EqualFunc(s, other, slices.Equal) })
+	})
 }
 
 // counterpart is the place of the statement with the same Sid, or the first.
