@@ -26,6 +26,9 @@ type edition struct {
 // first.
 func editions(root string) ([]edition, error) {
 	head, err := repo.Head(root)
+	if _, none := os.Lstat(filepath.Join(root, ".git")); err != nil && none == nil {
+		return nil, err // git does not read this checkout, as it does not read somebody else's
+	}
 	if err != nil { // an unpacked archive: its files are all there is
 		here, err := readEdition("this folder", func(path string) ([]byte, error) {
 			return os.ReadFile(filepath.Join(root, path)) // #nosec G304 -- the repository's own file
