@@ -130,14 +130,29 @@ func digestOf(address string) (string, error) {
 	return parts[2], nil
 }
 
-// meaning is what a parameter's value does, in words.
-type meaning struct{ set, unset string }
+// meaning is what a parameter's value does, in words, by value where it
+// takes a few only.
+type meaning struct {
+	set, unset string
+	values     map[string]string
+}
+
+func (m meaning) of(value string) string {
+	if words, ok := m.values[value]; ok {
+		return words
+	}
+	return m.set
+}
 
 var meanings = map[string]meaning{
-	"TicketId":      {set: "DoiT's sessions carry this number", unset: "DoiT's sessions may have any name"},
-	"Access":        {set: "whether DoiT may enter", unset: "DoiT may enter"},
+	"TicketId": {set: "DoiT's sessions carry this number", unset: "DoiT's sessions may have any name"},
+	"Access": {unset: "DoiT may enter", values: map[string]string{
+		"approved": "DoiT may enter", "dismissed": "DoiT may not enter until you approve it",
+	}},
 	"AccessExpires": {set: "the access ends then", unset: "the access has no end but the one that you make"},
-	"Notices":       {set: "a topic of yours is told of each entry", unset: "no topic is told of entries"},
+	"Notices": {unset: "no topic is told of entries", values: map[string]string{
+		"on": "a topic of yours is told of each entry", "off": "no topic is told of entries",
+	}},
 	"PermissionsBoundary": {
 		set:   "it bounds both roles, in place of SecurityAudit",
 		unset: "SecurityAudit bounds the role",
@@ -146,15 +161,20 @@ var meanings = map[string]meaning{
 	"ExternalId":           {set: "DoiT must present it", unset: "the external ID is the stack's own"},
 	"RegistrationEndpoint": {set: "the role is reported there", unset: "the role is reported to DoiT's usual address"},
 	"OrganizationalUnits": {
-		set:   "it rolls out to the accounts of these units, and to no others: look whether you mean them",
+		set:   "it rolls out to the accounts of these units: look whether you mean them",
 		unset: "you say which organizational units it rolls out to",
 	},
 	"ExcludedAccounts": {set: "these accounts are left out", unset: "no account of the units is left out"},
 	"ManagementAccount": {
-		set:   "whether it launches in the management account too",
 		unset: "the management account is included",
+		values: map[string]string{
+			"included": "the management account is included", "excluded": "the management account is left out",
+		},
 	},
-	"CallAs":  {set: "from where it is launched", unset: "it is launched in the management account"},
+	"CallAs": {unset: "it is launched in the management account", values: map[string]string{
+		"SELF":            "it is launched in the management account",
+		"DELEGATED_ADMIN": "it is launched in a delegated administrator's account",
+	}},
 	"Attempt": {set: "which try it is", unset: "it is the first try"},
 }
 
@@ -177,7 +197,7 @@ func presets(r *report, t template.Template, set []launch.Parameter) {
 		case p.Name == "ExternalId":
 			r.compare(p.Name, fmt.Sprintf("set, %d characters: %s", len(p.Value), meanings[p.Name].set), nil)
 		default:
-			r.compare(p.Name, fmt.Sprintf("%s: %s", p.Value, meanings[p.Name].set), nil)
+			r.compare(p.Name, fmt.Sprintf("%s: %s", p.Value, meanings[p.Name].of(p.Value)), nil)
 		}
 		values[p.Name] = p.Value
 	}
@@ -262,7 +282,7 @@ func comparePageLink(r *report, here launch.Published, all []edition, address st
 		r.compare(member.name, member.value+": "+member.set, nil)
 	}
 	if request.Notices {
-		r.compare("notices", meanings["Notices"].set, nil)
+		r.compare("notices", meanings["Notices"].of("on"), nil)
 	}
 	if request.Organization {
 		r.compare("organization", "it rolls out over an AWS Organization: you say on AWS's form over which units", nil)

@@ -70,9 +70,13 @@ func TestALinkIsSaidInWords(t *testing.T) {
 			"ManagementAccount     not set: the management account is included",
 		}},
 		{name: "an organization's that presets units",
-			link: made(tagged, rollout) + "&param_OrganizationalUnits=r-ab12&param_ManagementAccount=excluded",
-			says: []string{"r-ab12: it rolls out to the accounts of these units, and to no others",
-				"excluded: whether it launches"}},
+			link: made(tagged, rollout) + "&param_OrganizationalUnits=ou-ab12-11111111%2Cr-ab12" +
+				"&param_ExcludedAccounts=111122223333%2C444455556666&param_ManagementAccount=excluded&param_Attempt=2",
+			says: []string{"ou-ab12-11111111,r-ab12: it rolls out to the accounts of these units: look whether",
+				"444455556666: these accounts are left out", "excluded: the management account is left out"}},
+		{name: "no notices, and a dismissal",
+			link: link + "&param_Notices=off&param_Access=dismissed",
+			says: []string{"off: no topic is told of entries", "dismissed: DoiT may not enter"}},
 
 		{name: "a stranger's console",
 			link: edited(".console.aws.amazon.com/", ".console.aws.amazon.com.evil.example/"), crosses: "opens",
@@ -119,6 +123,12 @@ func TestALinkIsSaidInWords(t *testing.T) {
 				"param_TicketId="+url.QueryEscape("12345 or so")), crosses: "TicketId", says: []string{"at most 32"}},
 		{name: "an endpoint elsewhere", link: link + "&param_RegistrationEndpoint=https%3A%2F%2Fevil.example%2F",
 			crosses: "RegistrationEndpoint", says: []string{"must be an https address"}},
+		{name: "units of which one is none", link: made(tagged, rollout) + "&param_OrganizationalUnits=r-ab12%2Co-x",
+			crosses: "OrganizationalUnits", says: []string{"must be IDs of organizational units"}},
+		{name: "a number that is too small", link: made(tagged, rollout) + "&param_Attempt=0", crosses: "Attempt",
+			says: []string{"must be a number, 1 or more"}},
+		{name: "a number that is none", link: made(tagged, rollout) + "&param_Attempt=NaN", crosses: "Attempt",
+			says: []string{"must be a number, 1 or more"}},
 		{name: "a weak external ID", link: link + "&param_ExternalId=guessable", crosses: "ExternalId",
 			says: []string{"must be empty, or 16 to 1224"}},
 		{name: "something else", link: link + "&capabilities=CAPABILITY_IAM", crosses: "opens",
@@ -197,7 +207,7 @@ func TestALinkIsSaidInWords(t *testing.T) {
 	}
 }
 
-// Every parameter of both templates has its meaning.
+// Every parameter of both templates has its meaning, and each value where there are few.
 func TestEachParameterHasItsMeaning(t *testing.T) {
 	t.Parallel()
 	p, err := launch.Read()
@@ -205,9 +215,15 @@ func TestEachParameterHasItsMeaning(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, of := range []template.Template{p.Account, p.Organization} {
-		for name := range of.Parameters {
-			if m := meanings[name]; m.set == "" || m.unset == "" {
-				t.Errorf("verify does not say what the parameter %s means", name)
+		for name, p := range of.Parameters {
+			values := p.AllowedValues
+			if values == nil {
+				values = []string{"any"}
+			}
+			for _, value := range values {
+				if m := meanings[name]; m.of(value) == "" || m.unset == "" {
+					t.Errorf("verify does not say what %s of the parameter %s means", value, name)
+				}
 			}
 		}
 	}

@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 
 	"go.yaml.in/yaml/v3"
@@ -30,10 +31,12 @@ type Template struct {
 // Parameter is a parameter's declaration.
 // https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/parameters-section-structure.html
 type Parameter struct {
+	Type                  string   `yaml:"Type"`
 	Default               string   `yaml:"Default"`
 	AllowedPattern        string   `yaml:"AllowedPattern"`
 	AllowedValues         []string `yaml:"AllowedValues"`
 	MaxLength             int      `yaml:"MaxLength"`
+	MinValue              *float64 `yaml:"MinValue"`
 	ConstraintDescription string   `yaml:"ConstraintDescription"`
 }
 
@@ -122,11 +125,32 @@ func (t Template) Check(name, value string) error {
 		if err != nil {
 			return fmt.Errorf("AllowedPattern of %s: %w", name, err)
 		}
-		if !pattern.MatchString(value) {
+		if slices.ContainsFunc(p.values(value), func(one string) bool { return !pattern.MatchString(one) }) {
+			return refuse()
+		}
+	}
+	if p.Type == "Number" {
+		number, err := strconv.ParseFloat(value, 64)
+		if err != nil || !numeral.MatchString(value) || p.MinValue != nil && number < *p.MinValue {
 			return refuse()
 		}
 	}
 	return nil
+}
+
+var numeral = regexp.MustCompile(`\A-?[0-9]+(\.[0-9]+)?\z`)
+
+// values are those of a list, which CloudFormation trims and checks one by one.
+// https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/parameters-section-structure.html
+func (p Parameter) values(text string) []string {
+	if p.Type != "CommaDelimitedList" {
+		return []string{text}
+	}
+	all := strings.Split(text, ",")
+	for n, one := range all {
+		all[n] = strings.TrimSpace(one)
+	}
+	return all
 }
 
 // Pinned returns the template's text with another pin in it.
