@@ -38,6 +38,9 @@ func TestTheLimitsAreTheDesigns(t *testing.T) {
 // halfRequest is one whose body breaks off.
 const halfRequest = "POST /v1/registrations HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\nhalf"
 
+// wholeRequest is one whose body comes to its end.
+const wholeRequest = "POST /v1/registrations HTTP/1.1\r\nHost: x\r\nContent-Length: 4\r\n\r\nhalf"
+
 // dial opens a connection, as a caller who has not sent anything yet.
 func (r *running) dial(t testing.TB, protocols ...string) *tls.Conn {
 	t.Helper()

@@ -1,6 +1,7 @@
 package endpoint
 
 import (
+	"io"
 	"net/http"
 	"sync"
 	"time"
@@ -58,9 +59,12 @@ func (e *endpoint) hangUp(w http.ResponseWriter, r *http.Request) {
 	patient := http.NewResponseController(w)
 	_ = patient.SetReadDeadline(time.Time{})  // a server that cannot lift its own limits
 	_ = patient.SetWriteDeadline(time.Time{}) // hangs up sooner, which is as good
-	select {
-	case <-r.Context().Done():
-	case <-e.stopping:
+	// Only behind a body net/http sees that the caller goes, and before it only we do.
+	if _, err := io.Copy(io.Discard, r.Body); err == nil {
+		select {
+		case <-r.Context().Done():
+		case <-e.stopping:
+		}
 	}
 	panic(http.ErrAbortHandler)
 }

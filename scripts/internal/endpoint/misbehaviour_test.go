@@ -124,6 +124,21 @@ func TestABadProofDoesNotNameARole(t *testing.T) {
 	r.expect(t, r.newCall(somebody, "Create", nil), roleNotAssumable)
 }
 
+// TestAHungCallerMayGo: who goes makes room, also where the endpoint was sent a body.
+func TestAHungCallerMayGo(t *testing.T) {
+	t.Parallel()
+	r, _ := startScripted(t, scripted{}, []string{"-hang", "-connections", "1"})
+	for _, request := range []string{wholeRequest, halfRequest, wholeRequest} {
+		conn := r.dial(t)
+		if _, err := conn.Write([]byte(request)); err != nil {
+			t.Fatal(err)
+		}
+		if err := conn.Close(); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
 func TestHangNeverAnswers(t *testing.T) {
 	t.Parallel()
 	r, sts := startScripted(t, scripted{}, []string{"-hang"})
