@@ -111,12 +111,11 @@ func parseBase(text string) (*url.URL, error) {
 
 // isWildcard tells whether an address to listen on is every address.
 func isWildcard(address string) bool {
-	host, _, err := net.SplitHostPort(address)
+	resolved, err := net.ResolveTCPAddr("tcp", address)
 	if err != nil {
 		return false // listening says what is wrong
 	}
-	ip, err := netip.ParseAddr(host)
-	return host == "" || err == nil && ip.IsUnspecified()
+	return resolved.IP == nil || resolved.IP.IsUnspecified()
 }
 
 // isHost tells whether a text is what stands between https:// and a path.

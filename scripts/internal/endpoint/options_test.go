@@ -40,6 +40,7 @@ func TestCommandLinesThatMakeNoSenseAreRefused(t *testing.T) {
 		"every address":                {args: "-listen 0.0.0.0:8443", want: "-audience"},
 		"every address of IPv6":        {args: "-listen [::]:8443", want: "-audience"},
 		"every address without one":    {args: "-listen :8443", want: "-audience"},
+		"every address of IPv4 as v6":  {args: "-listen [::ffff:0.0.0.0]:8443", want: "-audience"},
 		"every address, and a name":    {args: "-listen :8443 -audience registration.example.com:8443"},
 		"an audience with a scheme":    {args: "-audience https://registration.example.com", want: "-audience"},
 		"an audience with a path":      {args: "-audience registration.example.com/v1", want: "-audience"},
