@@ -32,6 +32,12 @@ func TestAnSTSThatMakesNoSenseProvesNothing(t *testing.T) {
 		"says 201":                  {identify: says(201, good), want: stsUnavailable},
 		"is empty":                  {identify: says(200, ""), want: stsUnavailable},
 		"is huge":                   {identify: says(200, good+strings.Repeat(" ", 16<<10)), want: stsUnavailable},
+		"is huge before it begins": {
+			identify: func(w http.ResponseWriter, r *http.Request) {
+				w.Header().Set("X-Huge", strings.Repeat("x", 32<<10))
+				says(200, good)(w, r)
+			}, want: stsUnavailable,
+		},
 		"is huge inside": {
 			identify: says(200, strings.Replace(good, "<Arn>", strings.Repeat(" ", 16<<10)+"<Arn>", 1)),
 			want:     stsUnavailable,

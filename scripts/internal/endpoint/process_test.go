@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"database/sql"
 	"net/http"
+	"net/http/httptest"
 	"net/http/httptrace"
 	"os"
 	"os/exec"
@@ -211,6 +212,8 @@ func TestTheStartTells(t *testing.T) {
 	if err := conn.Close(); err != nil {
 		t.Fatal(err)
 	}
+	mute := httptest.NewServer(http.NotFoundHandler()) // the metadata of a machine without a role
+	t.Cleanup(mute.Close)
 	held := filepath.Join(t.TempDir(), "held.db")
 	do(t, database(t, held), "CREATE TABLE x (y)")
 	do(t, database(t, held), "BEGIN EXCLUSIVE")
@@ -219,7 +222,10 @@ func TestTheStartTells(t *testing.T) {
 		lacks []string // variables
 		want  string
 	}{
-		"no credentials":           {lacks: []string{"AWS_ACCESS_KEY_ID"}, want: "find credentials for AssumeRole"},
+		"no credentials": {lacks: []string{"AWS_ACCESS_KEY_ID"}, want: "find credentials for AssumeRole"},
+		"a machine without a role": {
+			lacks: []string{"AWS_ACCESS_KEY_ID", "AWS_EC2_METADATA_DISABLED"}, want: "find credentials for AssumeRole",
+		},
 		"a wildcard":               {flags: []string{"-listen", ":0"}, want: "-audience"},
 		"a wrong number":           {flags: []string{"-throttle", "three"}, want: `invalid value "three"`},
 		"a database of something":  {flags: []string{"-db", certificate.File}, want: certificate.File},
@@ -230,7 +236,7 @@ func TestTheStartTells(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			process := program(t, c.flags...)
-			process.Env = withoutVariables(process.Env, c.lacks...)
+			process.Env = append(withoutVariables(process.Env, c.lacks...), "AWS_EC2_METADATA_SERVICE_ENDPOINT="+mute.URL)
 			var said bytes.Buffer
 			process.Stderr = &said
 			if err := process.Run(); err == nil {

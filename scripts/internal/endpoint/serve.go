@@ -14,6 +14,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	v4 "github.com/aws/aws-sdk-go-v2/aws/signer/v4"
 	"github.com/aws/aws-sdk-go-v2/config"
+	"github.com/aws/smithy-go/logging"
 )
 
 const (
@@ -75,7 +76,9 @@ func findCredentials(ctx context.Context, log *slog.Logger) (aws.CredentialsProv
 	ctx, cancel := context.WithTimeout(ctx, credentialsTimeout)
 	defer cancel()
 	// The environment may ask for FIPS endpoints, which STS does not have everywhere.
-	settings, err := config.LoadDefaultConfig(ctx, config.WithUseFIPSEndpoint(aws.FIPSEndpointStateDisabled))
+	// What the SDK has to say itself is no line of JSON; what fails is told by us.
+	settings, err := config.LoadDefaultConfig(ctx, config.WithLogger(logging.Nop{}),
+		config.WithUseFIPSEndpoint(aws.FIPSEndpointStateDisabled))
 	if err != nil {
 		return nil, fmt.Errorf("read the AWS environment: %w", err)
 	}

@@ -31,8 +31,10 @@ func newSTSClient(base *url.URL) *stsClient {
 			TLSHandshakeTimeout: theLimits.identity,
 			ForceAttemptHTTP2:   true,
 			DisableCompression:  true,
-			MaxIdleConnsPerHost: theLimits.identityCalls + theLimits.roleCalls,
-			IdleConnTimeout:     time.Minute,
+
+			MaxResponseHeaderBytes: stsAnswerLimit,
+			MaxIdleConnsPerHost:    theLimits.identityCalls + theLimits.roleCalls,
+			IdleConnTimeout:        time.Minute,
 		},
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}}
