@@ -261,9 +261,13 @@ func (s *store) write() {
 // one that is refused, or fails, changes nothing.
 func (s *store) together(jobs []job) []outcome {
 	outcomes := make([]outcome, len(jobs))
-	// Who waits for the longest decides for how long all do.
-	err := s.transact(jobs[0].ctx, jobs[0].since, func(ctx context.Context, tx transaction) error {
+	// Who waits for the longest decides for how long all do, and not whose time is over first.
+	err := s.transact(context.Background(), jobs[0].since, func(ctx context.Context, tx transaction) error {
 		for i, j := range jobs {
+			if err := j.ctx.Err(); err != nil { // its caller was told so
+				outcomes[i].err = err
+				continue
+			}
 			if _, err := tx.ExecContext(ctx, beginEvent); err != nil {
 				return err
 			}

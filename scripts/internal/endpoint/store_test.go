@@ -1,6 +1,7 @@
 package endpoint
 
 import (
+	"context"
 	"database/sql"
 	"errors"
 	"fmt"
@@ -273,6 +274,47 @@ func TestWhatWasTrueOfAnotherRowIsNotRecorded(t *testing.T) {
 		if o := kept.take(t.Context(), e); !errors.Is(o.err, storageUnavailable) {
 			t.Errorf("what is %q is recorded: %v", e.look, o.err)
 		}
+	}
+}
+
+// TestWhoseTimeIsOverTakesNothingFromTheOthers of the events that are written together.
+func TestWhoseTimeIsOverTakesNothingFromTheOthers(t *testing.T) {
+	t.Parallel()
+	file := filepath.Join(t.TempDir(), "registrations.db")
+	kept, err := openStore(t.Context(), file, theLimits)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = kept.close() }() // a file of the test
+	over, end := context.WithCancel(t.Context())
+	end()
+	var jobs []job
+	for i, ctx := range []context.Context{over, t.Context()} {
+		e := event{
+			registration: registration{
+				requestType: "Create", stackID: stackID, roleArn: fmt.Sprint(roleArn, i), accountID: customer,
+			},
+			digest: fmt.Sprint(i), at: time.Now(), look: registrations.Opens,
+		}
+		jobs = append(jobs, job{event: e, ctx: ctx, since: time.Now()})
+	}
+	holder := database(t, file)
+	do(t, holder, "BEGIN IMMEDIATE")
+	time.AfterFunc(writerRetry, func() {
+		if _, err := holder.ExecContext(context.Background(), "ROLLBACK"); err != nil {
+			t.Error(err)
+		}
+	})
+	outcomes := kept.together(jobs)
+	if !errors.Is(outcomes[0].err, context.Canceled) || outcomes[0].id != "" {
+		t.Errorf("whose time is over is recorded: %+v", outcomes[0])
+	}
+	if outcomes[1].err != nil || outcomes[1].id == "" {
+		t.Errorf("who has time is not recorded: %+v", outcomes[1])
+	}
+	p, err := kept.list(t.Context(), "", mostListed, time.Now())
+	if err != nil || p.count != 1 {
+		t.Errorf("there are %d rows, %v", p.count, err)
 	}
 }
 
