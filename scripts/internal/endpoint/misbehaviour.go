@@ -55,12 +55,12 @@ func (e *early) names(roleArn string, now time.Time) bool {
 // hangUp says nothing until the caller goes or the endpoint stops, and then
 // breaks the connection.
 func (e *endpoint) hangUp(w http.ResponseWriter, r *http.Request) {
-	connectionOf(r).whole()
 	patient := http.NewResponseController(w)
 	_ = patient.SetReadDeadline(time.Time{})  // a server that cannot lift its own limits
 	_ = patient.SetWriteDeadline(time.Time{}) // hangs up sooner, which is as good
 	// Only behind a body net/http sees that the caller goes, and before it only we do.
 	if _, err := io.Copy(io.Discard, r.Body); err == nil {
+		connectionOf(r).whole()
 		select {
 		case <-r.Context().Done():
 		case <-e.stopping:
