@@ -370,13 +370,21 @@ func TestTheTemplatesBucketKeepsDigests(t *testing.T) {
 	}
 }
 
-// What the emulator does not enforce stands in both policies as S3's documentation
+// What the emulator does not enforce stands in the template as S3's documentation
 // has it.
-func TestBothPoliciesAskWhatTheEmulatorCannot(t *testing.T) {
+func TestTheTemplateAsksWhatTheEmulatorCannot(t *testing.T) {
 	t.Parallel()
 	body, err := repo.ReadFile("template/release.yaml")
 	if err != nil {
 		t.Fatal(err)
+	}
+	for _, line := range []string{
+		"\n      BucketNamespace: account-regional\n",
+		"\n      OwnershipControls: { Rules: [{ ObjectOwnership: BucketOwnerEnforced }] }\n",
+	} {
+		if strings.Count(string(body), line) != 1 {
+			t.Errorf("the template lacks %q", line)
+		}
 	}
 	var written struct {
 		Resources map[string]struct {
