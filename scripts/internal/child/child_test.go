@@ -1,10 +1,10 @@
 package child_test
 
 import (
-	"context"
 	"errors"
 	"io"
 	"os"
+	"os/signal"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -16,7 +16,8 @@ import (
 // A command ends with all that it started, and only because its context ended.
 func TestACommandEndsWithWhatItStarted(t *testing.T) {
 	t.Parallel()
-	ctx, cancel := context.WithCancel(t.Context())
+	// As in the programs: a child of who ignores Ctrl-C, as a shell's background job does, would ignore it too.
+	ctx, cancel := signal.NotifyContext(t.Context(), os.Interrupt)
 	defer cancel()
 	cmd := child.Command(ctx, "sh", "-c", "echo up; sleep 600; echo down")
 	out, in, err := os.Pipe()

@@ -8,8 +8,9 @@
 // A script begins in $ROOT, this repository, which it must not write to. It may
 // copy it (checkout DIR: a clean commit of what is here, tracked or not yet),
 // and see what make hands on: `exec make link run=@link TICKET=12345` runs link
-// from the PATH, where the program under test is. $two holds two lines, $bell a
-// character that cannot be printed.
+// from the PATH, where the program under test is. $two holds two lines, $return
+// ends in a carriage return, $bell is a character that cannot be printed, and
+// $latin is no UTF-8.
 package commandline
 
 import (
@@ -61,7 +62,9 @@ func setUp(env *testscript.Env, root string) error {
 	env.Setenv("CGO_ENABLED", os.Getenv("CGO_ENABLED"))
 	env.Setenv("ROOT", root)
 	env.Setenv("two", "1\n2")
+	env.Setenv("return", "1\r")
 	env.Setenv("bell", "\a")
+	env.Setenv("latin", "\xe9")
 	env.Cd = root
 	return nil
 }

@@ -22,7 +22,6 @@ import (
 
 	"github.com/doitintl/aws-ro-access/scripts/internal/loopback"
 	"github.com/doitintl/aws-ro-access/scripts/internal/venv"
-	"github.com/doitintl/aws-ro-access/scripts/internal/wholebody"
 )
 
 //go:embed run.py
@@ -193,6 +192,6 @@ func (c *Cloud) Config(region string, as aws.Credentials) aws.Config {
 		Region:       region,
 		BaseEndpoint: aws.String(c.URL),
 		Credentials:  credentials.StaticCredentialsProvider{Value: as},
-		HTTPClient:   wholebody.Client{Client: &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 8}}},
+		HTTPClient:   wholeBodies{&http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 8}}},
 	}
 }

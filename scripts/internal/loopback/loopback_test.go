@@ -25,6 +25,13 @@ func TestAHeldPortIsNobodyElses(t *testing.T) {
 	if err := syscall.Listen(int(socket.Fd()), 1); err != nil { // #nosec G115 -- descriptors are small
 		t.Fatal(err)
 	}
+	_, port, err := net.SplitHostPort(address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := net.Dial("tcp", "127.0.0.2:"+port); err == nil {
+		t.Error("the port is open at other addresses too")
+	}
 	caller, err := net.Dial("tcp", address)
 	if err != nil {
 		t.Fatal(err)

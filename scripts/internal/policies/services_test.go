@@ -22,7 +22,7 @@ var without = map[string]string{
 	"These admit the service's own users, things, devices or accounts, none of which is an IAM role.": `
 		appstream clouddirectory datazone grafana iot iotsitewise opsworks qapps quicksight verifiedpermissions
 		workdocs workmail workspaces`,
-	"AWS RAM alone writes them, or whom they can name are accounts and not roles: this account's go by IAM's policies.": `
+	"AWS RAM alone writes them, or they name accounts and not roles: this account's go by IAM's policies.": `
 		appmesh appmesh-preview appsync arc-region-switch billing ec2 fsx mpa odb ram resource-explorer-2
 		resource-groups route53-recovery-control-config route53profiles servicecatalog servicediscovery`,
 	"What they admit to acts on a second resource too, which no such policy opens: AWS fixes what they may say.": `
