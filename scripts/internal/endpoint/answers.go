@@ -71,7 +71,7 @@ func errorCode(answer []byte) string {
 // Without a list of these all are.
 func elements(answer []byte, allowed map[string]bool) (map[string]string, error) {
 	texts := map[string]string{}
-	var path []string
+	path := ""                                         // of the element that is open
 	decoder := xml.NewDecoder(bytes.NewReader(answer)) // #nosec G709 -- token by token, 16 KiB at most
 	for {
 		token, err := decoder.Token()
@@ -83,20 +83,20 @@ func elements(answer []byte, allowed map[string]bool) (map[string]string, error)
 		}
 		switch token := token.(type) {
 		case xml.StartElement:
-			path = append(path, token.Name.Local)
-			name := strings.Join(path, "/")
-			_, doubled := texts[name]
-			foreign := token.Name.Space != stsNamespace || allowed != nil && !allowed[name]
+			path = strings.TrimPrefix(path+"/"+token.Name.Local, "/")
+			_, doubled := texts[path]
+			foreign := token.Name.Space != stsNamespace || allowed != nil && !allowed[path]
 			if foreign || doubled {
 				return nil, errors.New("the answer of STS is not the one document that it should be")
 			}
-			texts[name] = ""
+			texts[path] = ""
 		case xml.EndElement:
-			path = path[:len(path)-1]
+			path = path[:max(strings.LastIndexByte(path, '/'), 0)]
 		case xml.CharData:
-			if name := strings.Join(path, "/"); name != "" {
-				texts[name] += string(token)
-			} else if strings.TrimSpace(string(token)) != "" {
+			switch blank := len(bytes.TrimSpace(token)) == 0; {
+			case path != "" && !(blank && texts[path] == ""): // indentation
+				texts[path] += string(token)
+			case !blank:
 				return nil, errors.New("the answer of STS has text around its XML")
 			}
 		case xml.ProcInst:

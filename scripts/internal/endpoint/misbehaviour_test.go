@@ -81,7 +81,7 @@ func burst(t *testing.T, do func()) {
 
 func TestEarlyIsForAWhileAfterARoleIsFirstNamed(t *testing.T) {
 	t.Parallel()
-	r, sts := startScripted(t, scripted{}, []string{"-early", "0.4"})
+	r, sts := startScripted(t, scripted{}, []string{"-early", "0.4", "-per-account", "0"})
 	began := time.Now()
 	c := r.newCall(somebody, "Create", nil)
 	r.expect(t, c, roleNotAssumable)

@@ -132,9 +132,6 @@ func writeOpened(ctx context.Context, tx transaction, e event, r row) error {
 	if count, err := added.RowsAffected(); err != nil || count == 0 {
 		return err
 	}
-	_, err = tx.ExecContext(ctx, `
-		DELETE FROM opened WHERE account_id = ?1 AND rowid <= (
-			SELECT rowid FROM opened WHERE account_id = ?1 ORDER BY rowid DESC LIMIT 1 OFFSET ?2)`,
-		e.accountID, mostOpened)
+	_, err = tx.ExecContext(ctx, cutOpened, e.accountID, mostOpened)
 	return err
 }

@@ -119,7 +119,11 @@ func (e *endpoint) listen(ctx context.Context, o options, certificate tls.Certif
 		e.audience = public.Addr().String()
 	}
 	registrations := e.server(e)
-	registrations.TLSConfig = &tls.Config{Certificates: []tls.Certificate{certificate}, MinVersion: tls.VersionTLS12}
+	registrations.TLSConfig = &tls.Config{
+		Certificates:           []tls.Certificate{certificate},
+		MinVersion:             tls.VersionTLS12,
+		SessionTicketsDisabled: true, // a function calls once, and has nothing to take up
+	}
 	callers := newCrowd(public, o.connections)
 	watch(registrations)
 	ended := make(chan error, 2)

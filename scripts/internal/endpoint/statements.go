@@ -22,9 +22,12 @@ const (
 		ON CONFLICT (id) DO UPDATE SET saying = excluded.saying, previous = excluded.previous,
 			deleted = excluded.deleted, issued_at = excluded.issued_at, taken_at = excluded.taken_at,
 			events = excluded.events`
-	putHistory    = `INSERT INTO history (registration_id, number, request, entry) VALUES (?, ?, ?, ?)`
-	cutHistory    = `DELETE FROM history WHERE registration_id = ? AND number <= ?`
-	putOpened     = `INSERT OR IGNORE INTO opened (account_id, role_name) VALUES (?, ?)`
+	putHistory = `INSERT INTO history (registration_id, number, request, entry) VALUES (?, ?, ?, ?)`
+	cutHistory = `DELETE FROM history WHERE registration_id = ? AND number <= ?`
+	putOpened  = `INSERT OR IGNORE INTO opened (account_id, role_name) VALUES (?, ?)`
+	cutOpened  = `
+		DELETE FROM opened WHERE account_id = ?1 AND rowid <= (
+			SELECT rowid FROM opened WHERE account_id = ?1 ORDER BY rowid DESC LIMIT 1 OFFSET ?2)`
 	beginEvent    = `SAVEPOINT event`
 	endEvent      = `RELEASE event`
 	takeBackEvent = `ROLLBACK TO event`

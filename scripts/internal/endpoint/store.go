@@ -100,7 +100,7 @@ func (s *store) prepare(ctx context.Context) error {
 	if err := s.makeTables(ctx); err != nil {
 		return err
 	}
-	err := s.writer.prepare(ctx, findRow, isOpened, countRows, putRow, putHistory, cutHistory, putOpened,
+	err := s.writer.prepare(ctx, findRow, isOpened, countRows, putRow, putHistory, cutHistory, putOpened, cutOpened,
 		beginEvent, endEvent, takeBackEvent)
 	if err != nil || s.readers == s.writer {
 		return err
