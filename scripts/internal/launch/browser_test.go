@@ -329,7 +329,11 @@ func TestAnOddLinkIsNamedAndOpensNothing(t *testing.T) {
 		usual + "constructor=1":                                  "The link sets “constructor”",
 		"#Ticket=12345&region=eu-west-1":                         "The link sets “Ticket”",
 		usual + "ticket=12345":                                   "The link sets ticket twice",
-		usual + "expires=date":                                   "expires “date”", // the form's own word
+		usual + "expires=date":                                   "expires “date”",
+		"#region=eu-west-1&ticket=123%0A45":                      "ticket “123?45”", // a field would join the lines
+		usual + "expires=2098-12-31%0D":                          "expires “2098-12-31?”",
+		usual + "account=1111%0A22223333":                        "account “1111?22223333”",
+		usual + "organization=1%00":                              "organization “1?” must be 1",
 		usual + "account=%":                                      "account is not written as an address is",
 		usual + "account=%C3":                                    "account is not written as an address is",
 		usual + "%":                                              "The link sets “?”",
@@ -413,13 +417,91 @@ func TestThePageAsksForWhatIsMissing(t *testing.T) {
 	if got = tab.fill("notices", "on"); got.Told == "" {
 		t.Error("that a topic is told is not said")
 	}
-	tab.wantNothing("no day", tab.fill("expires", "date"))
-	if got = tab.fill("date", "2027-01-31"); got.Until != "Sunday, 31 January 2027, 23:59:59 UTC" || got.Open == nil {
+	tab.wantNothing("no such day", tab.fill("expires", "2027-02-30"))
+	if got = tab.fill("expires", "2027-01-31"); got.Until != "Sunday, 31 January 2027, 23:59:59 UTC" || got.Open == nil {
 		t.Errorf("with a day the page shows the end %s, and opens %v", got.Until, got.Open)
 	}
 	if got = tab.fill("expires", "never"); got.Until != "you end it" || got.Open == nil {
 		t.Errorf("without an end the page shows the end %s, and opens %v", got.Until, got.Open)
 	}
+}
+
+// An end is written as EXPIRES of make link is, or chosen by a button.
+func TestTheEndIsWhatStandsInItsField(t *testing.T) {
+	t.Parallel()
+	p := published(t)
+	tab := open(t, "#ticket=12345&region=eu-west-1")
+	for _, end := range []string{
+		"7", "never", "2026-12-31", "90", "2026-12-31T00:00:00Z", "", "2026-11-24T23:00:01Z", "30",
+	} {
+		l, err := p.Launch(with("expires", end), now)
+		if err != nil {
+			t.Fatal(err)
+		}
+		tab.wantLaunch("written: "+end, tab.fill("expires", end), l)
+		if press := eval[bool](tab, `(() => {
+			const button = document.querySelector("[data-end='`+end+`']");
+			if (button === null) return false;
+			document.getElementById("expires").value = "1";
+			button.click();
+			return true;
+		})()`); press {
+			tab.wantLaunch("chosen: "+end, tab.state(), l)
+		}
+	}
+	tab.fill("expires", "31")
+	tab.wantNothing("an end of no known kind", tab.state())
+	if got := tab.state(); !strings.HasPrefix(got.Problem, "expires “31” is no day") {
+		t.Errorf("the page says %q", got.Problem)
+	}
+}
+
+// A browser that loads a page again may put back what stood in its fields, and tells of it by pageshow alone.
+func TestWhatABrowserPutsBackIsWhatIsOpened(t *testing.T) {
+	t.Parallel()
+	p := published(t)
+	tab := open(t, "#ticket=12345&region=eu-west-1")
+	eval[any](tab, `(() => {
+		document.getElementById("region").value = "sa-east-1";
+		document.getElementById("notices").checked = true;
+		dispatchEvent(new PageTransitionEvent("pageshow"));
+	})()`)
+	r := Request{Region: "sa-east-1", Ticket: "12345", Notices: true}
+	l, err := p.Launch(r, now)
+	if err != nil {
+		t.Fatal(err)
+	}
+	tab.wantLaunch("put back", tab.state(), l)
+}
+
+// A launch for an organization is said to be one wherever the page speaks of accounts.
+func TestAnOrganizationIsToldThatItIsOne(t *testing.T) {
+	t.Parallel()
+	tab := open(t, "#ticket=12345&region=eu-west-1")
+	alone := []string{"your AWS account\n", "tick one box.", "the account that DoiT is to read"}
+	many := []string{
+		"your AWS accounts\n", "tick two boxes.", "In which accounts", "the management account unless you exclude it",
+		"the management (or a delegated administrator’s) account", "OrganizationalUnits", "FailedAccounts",
+	}
+	says := func(what string, want, unwanted []string) {
+		t.Helper()
+		visible := eval[string](tab, `document.body.innerText`)
+		for _, words := range want {
+			if !strings.Contains(strings.Join(strings.Fields(visible), " "), strings.TrimSpace(words)) {
+				t.Errorf("%s: the page does not say %q:\n%s", what, words, visible)
+			}
+		}
+		for _, words := range unwanted {
+			if strings.Contains(visible, words) {
+				t.Errorf("%s: the page says %q", what, words)
+			}
+		}
+	}
+	says("one account", alone, many)
+	tab.fill("organization", "on")
+	says("an organization", many, alone)
+	tab.fill("organization", "on")
+	says("one account again", alone, many)
 }
 
 // The page was opened before the end, and the button is pressed after it.
@@ -456,16 +538,10 @@ func TestTheKeyboardIsEnough(t *testing.T) {
 		{"ticket", "12345"},
 		{"account", "1111-2222-3333"},
 		{"region", "eu-west-2"},
-		{"expires", "on"}, // a day that I choose
-		{"date", "01312027"},
+		{"expires", "2027-01-31"}, // in place of what stands there
 	} {
-		for range 4 { // a date has a part for the day, the month, the year and the calendar
-			press("\t")
-			if path = append(path, eval[string](tab, focused)); path[len(path)-1] == step.id {
-				break
-			}
-		}
-		if path[len(path)-1] != step.id {
+		press("\t")
+		if path = append(path, eval[string](tab, focused)); path[len(path)-1] != step.id {
 			t.Fatalf("the tabulator leads over %v, want %s next", path, step.id)
 		}
 		press(step.keys)
