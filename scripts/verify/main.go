@@ -8,7 +8,8 @@
 // their policies, and the notices.
 //
 // The exit status is 1 where anything differs, and 2 where nothing does but
-// something could not be looked at.
+// something could not be looked at. (That of make is 2 for both, and names the
+// program's.)
 package main
 
 import (
