@@ -209,9 +209,9 @@ func TestTheEvaluatorRefusesWhatItDoesNotKnow(t *testing.T) {
 		"!GetAtt Nothing.Arn", "!Sub '${Nothing}'",
 		"{ Ref: Thing }", "{ 'Fn::If': [Yes, a, b] }", "!If [Nothing, a, b]", "!If [Odd, a, b]",
 		"!FindInMap [None, a, b]",
-		"!Select [3, [a]]", "[!Cidr a]", "{ a: !Cidr a }", "*a",
+		"!Select [3, [a]]", "[!Cidr a]", "{ a: !Cidr a }",
 	} {
-		text := "Anchors: &a x\nConditions: { Yes: !Equals [a, a], Odd: !Or [a, a] }\n" +
+		text := "Conditions: { Yes: !Equals [a, a], Odd: !Or [a, a] }\n" +
 			"Resources:\n  Thing:\n    Type: AWS::SNS::Topic\n    Properties:\n      Value: " + value + "\n"
 		node, err := parse([]byte(text))
 		if err != nil {
