@@ -277,6 +277,21 @@ func TestWhatWasTrueOfAnotherRowIsNotRecorded(t *testing.T) {
 	}
 }
 
+// TestAnEventThatFailsLeavesNothing: the row is written before its history.
+func TestAnEventThatFailsLeavesNothing(t *testing.T) {
+	t.Parallel()
+	file := filepath.Join(t.TempDir(), "registrations.db")
+	r, _ := startScripted(t, scripted{}, []string{"-db", file, "-verify-role=false"})
+	do(t, database(t, file), `CREATE TRIGGER full BEFORE INSERT ON history WHEN new.entry LIKE '%"ticketId":"9"%'
+		BEGIN SELECT RAISE(ABORT, 'full'); END`)
+	r.expect(t, r.newCall(somebody, "Create", map[string]any{"ticketId": "9"}), storageUnavailable)
+	if rows := r.list(t); len(rows) != 0 {
+		t.Errorf("rows: %+v", rows)
+	}
+	r.expect(t, r.newCall(somebody, "Create", map[string]any{"ticketId": "1"}), nil)
+	r.endsAs(t, registrations.Active, 1)
+}
+
 // TestWhoseTimeIsOverTakesNothingFromTheOthers of the events that are written together.
 func TestWhoseTimeIsOverTakesNothingFromTheOthers(t *testing.T) {
 	t.Parallel()
