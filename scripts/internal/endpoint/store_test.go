@@ -277,6 +277,25 @@ func TestWhatWasTrueOfAnotherRowIsNotRecorded(t *testing.T) {
 	}
 }
 
+// TestWhoHangsUpIsRecordedAllTheSame: what it asked for is what it wants.
+func TestWhoHangsUpIsRecordedAllTheSame(t *testing.T) {
+	t.Parallel()
+	kept, err := openStore(t.Context(), "", theLimits)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = kept.close() }() // memory
+	ctx, hangUp := context.WithTimeout(t.Context(), time.Minute)
+	hangUp()
+	e := event{
+		registration: registration{requestType: "Create", stackID: stackID, roleArn: roleArn, accountID: customer},
+		digest:       "a Create", at: time.Now(), look: registrations.Opens,
+	}
+	if o := kept.take(ctx, e); o.err != nil || o.id == "" {
+		t.Errorf("who hung up is not recorded: %+v", o)
+	}
+}
+
 // TestAnEventThatFailsLeavesNothing: the row is written before its history.
 func TestAnEventThatFailsLeavesNothing(t *testing.T) {
 	t.Parallel()
