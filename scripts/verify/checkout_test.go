@@ -246,7 +246,8 @@ func TestTheLastLineAndTheStatusSayWhatDiffers(t *testing.T) {
 		{hidden: 0, want: 0, says: "All 3 are the same."},
 		{differs: []string{"zip", "zip", "key"}, hidden: 0, want: 1, says: "3 of 6 differ: zip, key."},
 		{hidden: 1, want: 2, says: "Nothing differs of what could be looked at, but not everything could."},
-		{differs: []string{"zip"}, hidden: 1, want: 1, says: "1 of 4 differ: zip."},
+		{differs: []string{"zip"}, hidden: 1, want: 1,
+			says: "Not everything could be looked at.\n1 of 4 differ: zip."},
 	} {
 		var out strings.Builder
 		r := &report{out: &out, same: 3, differs: c.differs, hidden: c.hidden}
