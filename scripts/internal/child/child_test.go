@@ -19,7 +19,7 @@ func TestACommandEndsWithWhatItStarted(t *testing.T) {
 	// As in the programs: a child of who ignores Ctrl-C, as a shell's background job does, would ignore it too.
 	ctx, cancel := signal.NotifyContext(t.Context(), os.Interrupt)
 	defer cancel()
-	cmd := child.Command(ctx, "sh", "-c", "echo up; sleep 600; echo down")
+	cmd := child.Command(ctx, "sh", "-c", `sh -c "echo up; sleep 600; echo down"; echo down`)
 	out, in, err := os.Pipe()
 	if err != nil {
 		t.Fatal(err)
