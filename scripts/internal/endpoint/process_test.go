@@ -236,7 +236,8 @@ func TestTheStartTells(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			process := program(t, c.flags...)
-			process.Env = append(withoutVariables(process.Env, c.lacks...), "AWS_EC2_METADATA_SERVICE_ENDPOINT="+mute.URL)
+			process.Env = append(withoutVariables(process.Env, c.lacks...),
+				"AWS_EC2_METADATA_SERVICE_ENDPOINT="+mute.URL)
 			var said bytes.Buffer
 			process.Stderr = &said
 			if err := process.Run(); err == nil {

@@ -418,7 +418,8 @@ func TestThePageAsksForWhatIsMissing(t *testing.T) {
 		t.Error("that a topic is told is not said")
 	}
 	tab.wantNothing("no such day", tab.fill("expires", "2027-02-30"))
-	if got = tab.fill("expires", "2027-01-31"); got.Until != "Sunday, 31 January 2027, 23:59:59 UTC" || got.Open == nil {
+	got = tab.fill("expires", "2027-01-31")
+	if got.Until != "Sunday, 31 January 2027, 23:59:59 UTC" || got.Open == nil {
 		t.Errorf("with a day the page shows the end %s, and opens %v", got.Until, got.Open)
 	}
 	if got = tab.fill("expires", "never"); got.Until != "you end it" || got.Open == nil {
