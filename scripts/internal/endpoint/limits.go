@@ -16,8 +16,9 @@ type limits struct {
 	request, identity, body, idle, writer time.Duration
 	// How many questions are under way at a time.
 	identityCalls, roleCalls, roleCallsOfAccount int
-	// How many rows an account has, and events a row.
-	rows, history int
+	// How many rows an account has, events a row, and names an account of roles that
+	// were ever opened; IAM lets it have no more roles at a time.
+	rows, history, opened int
 }
 
 var theLimits = limits{
@@ -28,7 +29,7 @@ var theLimits = limits{
 	writer:   2 * time.Second,
 
 	identityCalls: 256, roleCalls: 256, roleCallsOfAccount: 64,
-	rows: 1000, history: 50,
+	rows: 1000, history: 50, opened: 5000,
 }
 
 // gate lets so many in at a time, and so many of one account. The others wait.

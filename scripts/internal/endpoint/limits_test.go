@@ -29,6 +29,7 @@ func TestTheLimitsAreTheDesigns(t *testing.T) {
 	want := limits{
 		request: 8500 * time.Millisecond, identity: 5 * time.Second, body: 5 * time.Second, idle: 5 * time.Second,
 		writer: 2 * time.Second, identityCalls: 256, roleCalls: 256, roleCallsOfAccount: 64, rows: 1000, history: 50,
+		opened: 5000,
 	}
 	if o.limits != want || o.connections != 1000 || o.perAccount != 30 {
 		t.Errorf("the limits are %+v, %d connections and %d a second", o.limits, o.connections, o.perAccount)

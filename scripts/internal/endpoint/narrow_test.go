@@ -119,6 +119,23 @@ func bySession(w http.ResponseWriter, r *http.Request) {
 	says(http.StatusOK, identityOf(customer, strings.TrimPrefix(key, "ASIA")))(w, r)
 }
 
+// TestSoManyOpenedRolesAreRemembered of an account, the newest.
+func TestSoManyOpenedRolesAreRemembered(t *testing.T) {
+	t.Parallel()
+	r, _ := startScripted(t, scripted{identify: bySession}, []string{"-verify-role=false"}, func(o *options) {
+		o.limits.opened = 2
+	})
+	const before = "arn:aws:iam::111122223333:role/ROLE00000000000"
+	for _, last := range []string{"1", "2", "1", "3"} {
+		r.expect(t, r.newCall(somebody, "Create", map[string]any{"roleArn": before + last}), nil)
+	}
+	for last, want := range map[string]*Problem{"1": nil, "2": fromSupportRole, "3": fromSupportRole} {
+		call := r.newCall(somebody, "Create", map[string]any{"access": "dismissed"})
+		call.as.AccessKeyID = "ASIAROLE00000000000" + last
+		r.expect(t, call, want)
+	}
+}
+
 // TestWhoeverDoiTLetsInCannotSpeakForTheCustomer asks in the name of another
 // stack and another role, by which the proof cannot be told from the function's.
 func TestWhoeverDoiTLetsInCannotSpeakForTheCustomer(t *testing.T) {

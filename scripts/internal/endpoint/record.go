@@ -78,7 +78,7 @@ func (s *store) makeRoom(ctx context.Context, tx transaction, account string) (m
 // writeEvent writes the row, the event, and which role it opened.
 func (s *store) writeEvent(ctx context.Context, tx transaction, e event, r row) error {
 	type part func(context.Context, transaction, event, row) error
-	for _, write := range []part{writeRow, s.writeHistory, writeOpened} {
+	for _, write := range []part{writeRow, s.writeHistory, s.writeOpened} {
 		if err := write(ctx, tx, e, r); err != nil {
 			return fmt.Errorf("write registration %s: %w", r.id, err)
 		}
@@ -121,7 +121,7 @@ func (s *store) writeHistory(ctx context.Context, tx transaction, e event, r row
 }
 
 // writeOpened remembers the role, where the row lets DoiT in.
-func writeOpened(ctx context.Context, tx transaction, e event, r row) error {
+func (s *store) writeOpened(ctx context.Context, tx transaction, e event, r row) error {
 	if r.now.status(r.deleted, e.at) != registrations.Active {
 		return nil
 	}
@@ -132,6 +132,6 @@ func writeOpened(ctx context.Context, tx transaction, e event, r row) error {
 	if count, err := added.RowsAffected(); err != nil || count == 0 {
 		return err
 	}
-	_, err = tx.ExecContext(ctx, cutOpened, e.accountID, mostOpened)
+	_, err = tx.ExecContext(ctx, cutOpened, e.accountID, s.limits.opened)
 	return err
 }

@@ -23,7 +23,6 @@ const (
 	mostReaders   = 64
 	writerRetry   = 20 * time.Millisecond
 	mostTogether  = 256                // events of one transaction
-	mostOpened    = 5000               // of an account; IAM lets it have no more roles at a time
 	forgotten     = 7 * 24 * time.Hour // a deleted row, after its last event
 )
 
