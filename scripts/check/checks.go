@@ -75,8 +75,9 @@ func checks(root string) []check {
 	}
 }
 
-// aroundTheFunction tests what pattern names of scripts/. -count=1: the tests
-// run programs of this checkout and see files that Go's cache does not know.
+// aroundTheFunction tests what pattern names of scripts/. -count=1: Go's cache
+// looks again at the files that a test opened (repo.Root, repo.Watch), not at
+// the emulator, the browser and the other commands that the tests run.
 func aroundTheFunction(scripts, pattern string) check {
 	return check{
 		name: "go test -race, all around it: " + pattern,

@@ -62,7 +62,9 @@ func nodesDiffer(path []string, got, want *yaml.Node) []string {
 		return []string{place(path) + " was added:" + value(got)}
 	case got == nil:
 		return []string{place(path) + " is gone:" + value(want)}
-	case got.Kind != want.Kind || got.Tag != want.Tag && (!plain(got) || !plain(want)):
+	}
+	sameTag := got.Tag == want.Tag || plain(got) && plain(want)
+	if got.Kind != want.Kind || !sameTag {
 		return []string{fmt.Sprintf("%s is%s, not%s", place(path), value(got), value(want))}
 	}
 	switch want.Kind {

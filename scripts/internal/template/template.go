@@ -131,7 +131,8 @@ func (t Template) Check(name, value string) error {
 	}
 	if p.Type == "Number" {
 		number, err := strconv.ParseFloat(value, 64)
-		if err != nil || !numeral.MatchString(value) || p.MinValue != nil && number < *p.MinValue {
+		tooSmall := p.MinValue != nil && number < *p.MinValue
+		if err != nil || !numeral.MatchString(value) || tooSmall {
 			return refuse()
 		}
 	}
