@@ -160,7 +160,8 @@ type state struct {
 	CLI, Terraform       string
 	Problem, Missing     string
 	Account, Until, Told string
-	Template             string
+	Template, Digest     string
+	Words                string // all that can be seen, on one line
 }
 
 func (p *tab) state() state {
@@ -171,6 +172,7 @@ func (p *tab) state() state {
 			Open: at("open").getAttribute("href"), CLI: text("cli"), Terraform: text("terraform"),
 			Problem: at("problem").innerText, Missing: text("missing"), Account: text("account-named"),
 			Until: text("until"), Told: at("told").hidden ? "" : text("told"), Template: at("template").href,
+			Digest: text("digest"), Words: document.body.innerText.replace(/\s+/g, " "),
 		};
 	})()`)
 }
@@ -227,8 +229,8 @@ func (p *tab) wantLaunch(what string, got state, l Launch) {
 	if got.Terraform != terraform {
 		p.Errorf("%s: the page's resource is\n%s\nwant\n%s", what, got.Terraform, terraform)
 	}
-	if got.Template != l.TemplateURL {
-		p.Errorf("%s: the page shows the template %s, and launches %s", what, got.Template, l.TemplateURL)
+	if got.Template != l.TemplateURL || !strings.HasSuffix(l.TemplateURL, "/"+got.Digest+".yaml") {
+		p.Errorf("%s: the page shows %s and the digest %s, and launches %s", what, got.Template, got.Digest, l.TemplateURL)
 	}
 }
 
@@ -427,6 +429,37 @@ func TestThePageAsksForWhatIsMissing(t *testing.T) {
 	}
 }
 
+// Whatever the form says changes what the page says of the launch.
+func TestTheWordsFollowTheForm(t *testing.T) {
+	t.Parallel()
+	const (
+		anyAccount = "With its number above, AWS refuses"
+		oneAccount = "AWS refuses the launch in any other account, before anything is created."
+		ticket     = "management calls, under the number of your request."
+		end        = "Then nobody comes in any more"
+	)
+	tab := open(t, "")
+	for fragment, says := range map[string]map[string]bool{
+		"#ticket=1&region=eu-west-1": {anyAccount: true, oneAccount: false, ticket: true, end: true},
+		"#ticket=1&region=eu-west-1&account=" + account: {
+			anyAccount: false, oneAccount: true, "the sign-in to account " + account + ".": true,
+		},
+		"#ticket=none&region=eu-west-1":              {ticket: false, "its management calls.": true},
+		"#ticket=1&region=eu-west-1&expires=never":   {end: false, "Until you end it.": true},
+		"#ticket=1&region=eu-west-1&expires=2020-01": {"a time that is not right yet": true},
+	} {
+		got := tab.turn(fragment)
+		for words, want := range says {
+			if strings.Contains(got.Words, words) != want {
+				t.Errorf("%s: that the page says %q is %t:\n%s", fragment, words, !want, got.Words)
+			}
+		}
+	}
+	if rel := eval[string](tab, `document.getElementById("open").rel`); rel != "noopener noreferrer" {
+		t.Errorf("what the button opens is tied to the page: %q", rel)
+	}
+}
+
 // An end is written as EXPIRES of make link is, or chosen by a button.
 func TestTheEndIsWhatStandsInItsField(t *testing.T) {
 	t.Parallel()
@@ -520,6 +553,10 @@ func TestAnEndThatPassesWhileThePageIsOpen(t *testing.T) {
 		t.Errorf("the page says %q, %q", got.Problem, got.Missing)
 	}
 	tab.state() // by now the browser has heard of the click
+	middle := open(t, "#ticket=12345&region=eu-west-1&expires=2026-11-24")
+	eval[any](middle, `Date.now = () => Date.parse("2026-11-25T00:00:00Z");
+		document.getElementById("open").dispatchEvent(new MouseEvent("auxclick", { button: 1 }))`)
+	middle.wantNothing("an end that has passed, and the middle button", middle.state())
 	select {
 	case <-opened:
 		t.Error("a tab was opened")
