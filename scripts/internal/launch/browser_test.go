@@ -230,7 +230,7 @@ func (p *tab) wantLaunch(what string, got state, l Launch) {
 		p.Errorf("%s: the page's resource is\n%s\nwant\n%s", what, got.Terraform, terraform)
 	}
 	if got.Template != l.TemplateURL || !strings.HasSuffix(l.TemplateURL, "/"+got.Digest+".yaml") {
-		p.Errorf("%s: the page shows %s and the digest %s, and launches %s", what, got.Template, got.Digest, l.TemplateURL)
+		p.Errorf("%s: the page shows %s, digest %s, and launches %s", what, got.Template, got.Digest, l.TemplateURL)
 	}
 }
 
