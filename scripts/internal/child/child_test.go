@@ -5,6 +5,7 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"path/filepath"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -19,7 +20,13 @@ func TestACommandEndsWithWhatItStarted(t *testing.T) {
 	// As in the programs: a child of who ignores Ctrl-C, as a shell's background job does, would ignore it too.
 	ctx, cancel := signal.NotifyContext(t.Context(), os.Interrupt)
 	defer cancel()
-	cmd := child.Command(ctx, "sh", "-c", `sh -c "echo up; sleep 600; echo down"; echo down`)
+	up := filepath.Join(t.TempDir(), "up")
+	if err := os.WriteFile(up, []byte("up\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	// What it starts is there once it has said something. (A shell that is told to end between two commands begins
+	// the second.)
+	cmd := child.Command(ctx, "sh", "-c", `tail -f "$0"; echo down`, up)
 	out, in, err := os.Pipe()
 	if err != nil {
 		t.Fatal(err)
