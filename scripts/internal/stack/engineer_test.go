@@ -71,7 +71,7 @@ func federation(t *testing.T) (home string) {
 func TestFromARegistrationToASession(t *testing.T) {
 	t.Parallel()
 	if _, err := exec.LookPath("curl"); err != nil {
-		t.Skip("there is no curl, which the how-to uses")
+		t.Fatal("there is no curl, which the how-to uses: install it (.ci/run does)")
 	}
 	commands := readHowTo(t)
 	s := newCustomer(t).launch(parameters{"TicketId": openTicket, "AccessExpires": "2099-12-31T00:00:00Z"})
@@ -164,7 +164,7 @@ func TestFromARegistrationToASession(t *testing.T) {
 func TestTheHowToFindsOneRegistrationOnAnyPage(t *testing.T) {
 	t.Parallel()
 	if _, err := exec.LookPath("curl"); err != nil {
-		t.Skip("there is no curl, which the how-to uses")
+		t.Fatal("there is no curl, which the how-to uses: install it (.ci/run does)")
 	}
 	row := func(id, ticket, status string) registrations.Registration {
 		return registrations.Registration{
