@@ -13,6 +13,8 @@ import (
 	"time"
 
 	v4 "github.com/aws/aws-sdk-go-v2/aws/signer/v4"
+
+	"github.com/doitintl/aws-ro-access/scripts/internal/identityproof"
 )
 
 // forged is a stranger's call: the customer's document, word for word, with a
@@ -47,20 +49,18 @@ func (w *world) proof(ctx context.Context, document []byte) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet,
-		"https://sts."+region+".amazonaws.com/?Action=GetCallerIdentity&Version=2011-06-15&X-Amz-Expires=60", nil)
-	if err != nil {
-		return "", err
+	sum := sha256.Sum256(document)
+	forged := identityproof.Proof{
+		As:     who,
+		Region: region,
+		At:     time.Now(),
+		STS:    "https://sts." + region + ".amazonaws.com",
+		Headers: map[string]string{
+			"X-DoiT-Audience":       w.endpointSide.Host,
+			"X-DoiT-Content-SHA256": hex.EncodeToString(sum[:]),
+		},
 	}
-	sum, empty := sha256.Sum256(document), sha256.Sum256(nil)
-	request.Header.Set("X-DoiT-Audience", w.endpointSide.Host)
-	request.Header.Set("X-DoiT-Content-Sha256", hex.EncodeToString(sum[:]))
-	digest := hex.EncodeToString(empty[:])
-	url, _, err := v4.NewSigner().PresignHTTP(ctx, who, request, digest, "sts", region, time.Now())
-	if err != nil {
-		return "", fmt.Errorf("sign the stranger's proof: %w", err)
-	}
-	return url, nil
+	return forged.Sign(ctx, v4.NewSigner())
 }
 
 // post sends a document to the endpoint and returns what it was told.

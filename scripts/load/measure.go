@@ -230,9 +230,8 @@ func (c crowd) register(ctx context.Context, number int) error {
 func (c crowd) post(ctx context.Context, account string, body []byte) (status int, err error) {
 	sum := sha256.Sum256(body)
 	digest := hex.EncodeToString(sum[:])
-	host := "sts." + region + ".amazonaws.com"
 	audience := strings.TrimPrefix(c.url, "https://")
-	proof, err := presign(ctx, c.signer, account, region, time.Now(), host, audience, digest)
+	proof, err := proofFor(account, time.Now(), audience, digest).Sign(ctx, c.signer)
 	if err != nil {
 		return 0, err
 	}

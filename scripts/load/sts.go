@@ -2,7 +2,6 @@ package main
 
 import (
 	"bytes"
-	"context"
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
@@ -16,6 +15,8 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	v4 "github.com/aws/aws-sdk-go-v2/aws/signer/v4"
+
+	"github.com/doitintl/aws-ro-access/scripts/internal/identityproof"
 )
 
 // doubleOfSTS is the argument with which this program is the double.
@@ -65,9 +66,8 @@ func (d *double) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 }
 
 var (
-	presigned = regexp.MustCompile(
-		`X-Amz-Credential=ASIA([0-9]{12})LOAD%2F[0-9]{8}%2F([a-z0-9-]+)%2F.*X-Amz-Date=(\w+)`)
-	signed = regexp.MustCompile(`Credential=ASIA([0-9]{12})LOAD/[0-9]{8}/([a-z0-9-]+)/.*SignedHeaders=([a-z0-9;-]+)`)
+	presigned = regexp.MustCompile(`X-Amz-Credential=ASIA([0-9]{12})LOAD%2F.*X-Amz-Date=(\w+)`)
+	signed    = regexp.MustCompile(`Credential=ASIA([0-9]{12})LOAD/[0-9]{8}/([a-z0-9-]+)/.*SignedHeaders=([a-z0-9;-]+)`)
 )
 
 // signedBy makes the signature again. It names the account whose keys made it.
@@ -77,9 +77,9 @@ func (d *double) signedBy(r *http.Request, body []byte) (account string, ok bool
 		if said == nil {
 			return "", false
 		}
-		at, err := time.Parse(signedTime, said[3])
-		again, signErr := presign(r.Context(), d.signer, said[1], said[2], at, r.Host,
-			r.Header.Get("X-DoiT-Audience"), r.Header.Get("X-DoiT-Content-SHA256"))
+		at, err := time.Parse(signedTime, said[2])
+		audience, digest := r.Header.Get("X-DoiT-Audience"), r.Header.Get("X-DoiT-Content-SHA256")
+		again, signErr := proofFor(said[1], at, audience, digest).Sign(r.Context(), d.signer)
 		return said[1], err == nil && signErr == nil && again == "https://"+r.Host+r.RequestURI
 	}
 	said := signed.FindStringSubmatch(r.Header.Get("Authorization"))
@@ -105,20 +105,15 @@ func (d *double) signedBy(r *http.Request, body []byte) (account string, ok bool
 	return said[1], err == nil && again.Header.Get("Authorization") == r.Header.Get("Authorization")
 }
 
-// presign is the function's side of the proof.
-func presign(ctx context.Context, signer *v4.Signer, account, region string, at time.Time,
-	host, audience, digest string) (string, error) {
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, // #nosec G704 -- it is signed, and not sent
-		"https://"+host+"/?Action=GetCallerIdentity&Version=2011-06-15&X-Amz-Expires=60", nil)
-	if err != nil {
-		return "", err
+// proofFor is what an account's function makes for one body.
+func proofFor(account string, at time.Time, audience, digest string) identityproof.Proof {
+	return identityproof.Proof{
+		As:      keysOf(account),
+		Region:  region,
+		At:      at,
+		STS:     "https://sts." + region + ".amazonaws.com",
+		Headers: map[string]string{"X-DoiT-Audience": audience, "X-DoiT-Content-SHA256": digest},
 	}
-	request.Header.Set("X-DoiT-Audience", audience)
-	request.Header.Set("X-DoiT-Content-SHA256", digest)
-	nothing := sha256.Sum256(nil)
-	proof, _, err := signer.PresignHTTP(
-		ctx, keysOf(account), request, hex.EncodeToString(nothing[:]), "sts", region, at)
-	return proof, err
 }
 
 // assume opens a role with the external ID that is also its name.

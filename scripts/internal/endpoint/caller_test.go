@@ -23,6 +23,7 @@ import (
 	v4 "github.com/aws/aws-sdk-go-v2/aws/signer/v4"
 
 	"github.com/doitintl/aws-ro-access/scripts/internal/contract"
+	"github.com/doitintl/aws-ro-access/scripts/internal/identityproof"
 	"github.com/doitintl/aws-ro-access/scripts/internal/registrations"
 )
 
@@ -32,8 +33,6 @@ const (
 	stackID    = "arn:aws:cloudformation:eu-west-1:111122223333:stack/doit/5d1e8a70-c92b-11f0-8a2e-0a1b2c3d4e5f"
 	roleArn    = "arn:aws:iam::111122223333:role/doit/doit-SupportRole-1ABCDEF"
 )
-
-var emptyDigest = sha256Hex(nil)
 
 func sha256Hex(b []byte) string {
 	sum := sha256.Sum256(b)
@@ -193,15 +192,8 @@ func (r *running) list(t testing.TB) []registrations.Registration {
 func presign(
 	t testing.TB, as aws.Credentials, region string, at time.Time, base string, headers map[string]string,
 ) string {
-	unsigned := base + "/?Action=GetCallerIdentity&Version=2011-06-15&X-Amz-Expires=60"
-	request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, unsigned, nil) // #nosec G704 -- never sent
-	if err != nil {
-		t.Fatal(err)
-	}
-	for name, value := range headers {
-		request.Header.Set(name, value)
-	}
-	signed, _, err := v4.NewSigner().PresignHTTP(t.Context(), as, request, emptyDigest, "sts", region, at)
+	proof := identityproof.Proof{As: as, Region: region, At: at, STS: base, Headers: headers}
+	signed, err := proof.Sign(t.Context(), v4.NewSigner())
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -7,7 +7,6 @@ import (
 	"net"
 	"net/http"
 	"path/filepath"
-	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -26,8 +25,8 @@ const (
 )
 
 // The race detector makes each registration cost a hundredth of a second and
-// more, so the whole load is for who asks for it (-args -registrations 2000) and
-// for the benchmark.
+// more, so the whole load is for who asks for it (-args -registrations 2000).
+// How fast they are taken scripts/load measures.
 var loaded = flag.Int("registrations", 600, "how many registrations TestNothingIsLostUnderLoad sends")
 
 // loadCaller has an account of its own, and credentials that verifyingSTS knows.
@@ -87,16 +86,15 @@ func loadCall(r *running, i int) *call {
 	})
 }
 
-// load sends all registrations, each until it is taken, and returns how long each
-// took and the IDs that were given.
-func load(t testing.TB, r *running, first, count int, taken *atomic.Int64) (times []time.Duration, ids []string) {
-	times, ids = make([]time.Duration, count), make([]string, count)
+// load sends all registrations, each until it is taken, and returns the IDs that
+// were given.
+func load(t testing.TB, r *running, count int, taken *atomic.Int64) []string {
+	ids := make([]string, count)
 	var all sync.WaitGroup
 	for worker := range callers {
 		all.Go(func() {
 			for i := worker; i < count; i += callers {
-				began := time.Now()
-				for c := loadCall(r, first+i); ids[i] == ""; {
+				for c := loadCall(r, i); ids[i] == ""; {
 					c.at = time.Now()
 					a, err := r.try(t, c)
 					switch {
@@ -108,13 +106,12 @@ func load(t testing.TB, r *running, first, count int, taken *atomic.Int64) (time
 					}
 					ids[i] = a.id
 				}
-				times[i] = time.Since(began)
 				taken.Add(1)
 			}
 		})
 	}
 	all.Wait()
-	return times, ids
+	return ids
 }
 
 // TestNothingIsLostUnderLoad kills the endpoint eight times in the middle, the
@@ -133,8 +130,7 @@ func TestNothingIsLostUnderLoad(t *testing.T) {
 	var taken atomic.Int64
 	ended := make(chan []string)
 	go func() {
-		_, ids := load(t, r, 0, *loaded, &taken)
-		ended <- ids
+		ended <- load(t, r, *loaded, &taken)
 	}()
 	for kill := range int64(kills) {
 		for taken.Load() < int64(*loaded)*(kill+1)/(kills+1) && !t.Failed() {
@@ -244,23 +240,4 @@ func intact(t testing.TB, r *running, ids []string) {
 			t.Errorf("registration %d was answered %q, and its row is %q", i, id, byRole[role].RegistrationID)
 		}
 	}
-}
-
-// BenchmarkRegistrations: 2,000 registrations from 200 concurrent callers an
-// iteration, through all checks, into a file.
-func BenchmarkRegistrations(b *testing.B) {
-	sts := countSTS(b, verifyingSTS(b))
-	r := start(b, []string{"-db", filepath.Join(b.TempDir(), "registrations.db"), "-sts", sts.url})
-	var all []time.Duration
-	var ids []string
-	var taken atomic.Int64
-	for b.Loop() {
-		times, given := load(b, r, len(all), 2000, &taken)
-		all, ids = append(all, times...), append(ids, given...)
-	}
-	intact(b, r, ids)
-	slices.Sort(all)
-	b.ReportMetric(float64(len(all))/b.Elapsed().Seconds(), "registrations/s")
-	b.ReportMetric(float64(all[len(all)/2].Microseconds())/1000, "p50-ms")
-	b.ReportMetric(float64(all[len(all)*99/100].Microseconds())/1000, "p99-ms")
 }
