@@ -105,7 +105,7 @@ func TestAWholeRequestMakesRoomForNobody(t *testing.T) {
 		says(http.StatusOK, identityOf(customer, "doit-RegistrationRole"))(w, r)
 	}}, []string{"-connections", "2", "-verify-role=false"})
 	var all sync.WaitGroup
-	send := func() { all.Go(func() { r.expect(t, r.newCall(somebody, "Create", nil), nil) }) }
+	send := func() { all.Go(func() { r.expect(t, r.newCall(somebody, "Create", oneEvent), nil) }) }
 	send()
 	send()
 	<-asked

@@ -29,7 +29,7 @@ func TestThrottleLetsSoManyThroughASecond(t *testing.T) {
 	r, sts := startScripted(t, scripted{}, []string{"-throttle", "2", "-verify-role=false"})
 	var taken, throttled atomic.Int64
 	burst(t, func() {
-		switch a := r.send(t, r.newCall(somebody, "Create", nil)); {
+		switch a := r.send(t, r.newCall(somebody, "Create", oneEvent)); {
 		case a.status == http.StatusOK:
 			taken.Add(1)
 		case a.problem.Type == tooManyRequests.Type:
