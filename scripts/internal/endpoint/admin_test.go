@@ -5,10 +5,13 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"path/filepath"
 	"reflect"
+	"runtime"
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/doitintl/aws-ro-access/scripts/internal/registrations"
 )
@@ -139,6 +142,70 @@ func TestALongListIsReadInPieces(t *testing.T) {
 	if len(seen) != rows {
 		t.Errorf("%d rows, want %d", len(seen), rows)
 	}
+}
+
+// TestAListOfManyTakesNoMoreThanAPage of it, neither of memory nor of anybody's
+// time. It runs alone, since what others allocate counts too.
+func TestAListOfManyTakesNoMoreThanAPage(t *testing.T) {
+	allocated := map[int]uint64{}
+	for _, rows := range []int{mostListed, 100_000} {
+		file := filepath.Join(t.TempDir(), "registrations.db")
+		fill(t, file, rows)
+		r, _ := startScripted(t, scripted{}, []string{"-db", file, "-verify-role=false", "-per-account", "0"})
+		ended := make(chan error, 1)
+		go func() {
+			for i := range 10 {
+				began := time.Now()
+				_, err := r.try(t, r.newCall(somebody, "Create", map[string]any{"roleArn": fmt.Sprint(roleArn, i)}))
+				if took := time.Since(began); err == nil && took > 2*time.Second {
+					err = fmt.Errorf("it took %v beside a list of %d", took, rows)
+				}
+				if err != nil {
+					ended <- fmt.Errorf("registration %d: %w", i, err)
+					return
+				}
+			}
+			ended <- nil
+		}()
+		for i, after := range []string{"", "", "r" + fmt.Sprintf("%06d", rows/2)} {
+			var before, behind runtime.MemStats
+			runtime.ReadMemStats(&before)
+			response, text := r.get(t, path+"?after="+after, "", http.MethodGet)
+			runtime.ReadMemStats(&behind)
+			if response.StatusCode != http.StatusOK || !strings.Contains(text, "fill-") {
+				t.Errorf("page %d is %d %.100s", i, response.StatusCode, text)
+			}
+			allocated[rows] = max(allocated[rows], behind.TotalAlloc-before.TotalAlloc)
+		}
+		if err := <-ended; err != nil {
+			t.Error(err)
+		}
+	}
+	if allocated[100_000] > 2*allocated[mostListed] {
+		t.Errorf("a page of 100,000 rows took %d bytes, of %d it took %d",
+			allocated[100_000], mostListed, allocated[mostListed])
+	}
+}
+
+// fill makes a database with so many rows, of 500 roles an account.
+func fill(t *testing.T, file string, rows int) {
+	t.Helper()
+	made, err := openStore(t.Context(), file, theLimits)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := made.close(); err != nil {
+		t.Fatal(err)
+	}
+	holder := database(t, file)
+	do(t, holder, `
+		WITH RECURSIVE fill (n) AS (VALUES (1) UNION ALL SELECT n + 1 FROM fill WHERE n < ?)
+		INSERT INTO registrations (id, account_id, role_arn, stack_id, region,
+			saying, previous, deleted, issued_at, taken_at, events)
+		SELECT printf('r%06d', n), printf('%012d', n / 500), printf('fill-%06d', n), 'stack', 'eu-west-1',
+			'{"externalId":"externalId","access":"approved"}', '', 0, 1, 1, 1 FROM fill`, rows)
+	do(t, holder, `INSERT INTO history (registration_id, number, request, entry)
+		SELECT id, 1, id, '{"requestType":"Create"}' FROM registrations`)
 }
 
 func TestAdminAnswersToALoopbackHostOnly(t *testing.T) {

@@ -30,6 +30,9 @@ type options struct {
 	limits            limits
 }
 
+// mostPerAccount is more than one machine takes, and its burst is a number still.
+const mostPerAccount = 1_000_000
+
 func parseOptions(args []string, usage io.Writer) (options, error) {
 	o := options{limits: theLimits}
 	flags := flag.NewFlagSet("endpoint", flag.ContinueOnError)
@@ -80,8 +83,10 @@ func (o options) check(rest int) error {
 		return errors.New("-cert and -key are missing; the endpoint speaks TLS only")
 	case o.throttle < 0 || o.early < 0:
 		return errors.New("-throttle and -early take no negative number")
-	case o.perAccount < 0 || o.connections < 1:
-		return errors.New("-per-account takes no negative number, and -connections a positive one")
+	case o.perAccount < 0 || o.perAccount > mostPerAccount || o.connections < 1:
+		return fmt.Errorf("-per-account takes a number from 0 to %d, and -connections a positive one", mostPerAccount)
+	case strings.HasPrefix(o.db, ":") || strings.HasPrefix(o.db, "file:"):
+		return fmt.Errorf("-db %s is SQLite's word and no file; memory is what it keeps without -db", o.db)
 	case o.audience == "" && isWildcard(o.listen):
 		return fmt.Errorf("-listen %s is every address, so -audience has to say the name that callers know", o.listen)
 	case o.audience != "" && !isHost(o.audience):
