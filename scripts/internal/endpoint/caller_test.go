@@ -130,7 +130,7 @@ func (r *running) try(t testing.TB, c *call) (answer, error) {
 	}
 	response, err := r.http.Do(request)
 	if err != nil {
-		return answer{}, withoutURL(err)
+		return answer{}, err
 	}
 	defer func() { _ = response.Body.Close() }() // read-only
 	return readAnswer(response)

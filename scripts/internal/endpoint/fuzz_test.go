@@ -40,7 +40,7 @@ func FuzzProof(f *testing.F) {
 		suffixes[p.Name] = strings.TrimPrefix(p.STS, "sts."+p.Region)
 	}
 	network, sts := &recorder{}, newSTSClient(nil)
-	sts.http.Transport = network
+	sts.http = network
 	for region, host := range stsHosts {
 		f.Add(presign(f, somebody, region, time.Now(), "https://"+host, headers))
 	}

@@ -29,5 +29,7 @@ CREATE TABLE IF NOT EXISTS history (
 CREATE TABLE IF NOT EXISTS opened (
 	account_id TEXT NOT NULL,
 	role_name  TEXT NOT NULL COLLATE NOCASE, -- IAM's names differ by more than case
-	UNIQUE (account_id, role_name)
-) STRICT;
+	number     INTEGER NOT NULL,             -- counts the account's roles
+	PRIMARY KEY (account_id, role_name),
+	UNIQUE (account_id, number)
+) STRICT, WITHOUT ROWID;

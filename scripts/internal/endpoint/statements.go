@@ -24,13 +24,11 @@ const (
 			events = excluded.events`
 	putHistory = `INSERT INTO history (registration_id, number, request, entry) VALUES (?, ?, ?, ?)`
 	cutHistory = `DELETE FROM history WHERE registration_id = ? AND number <= ?`
-	putOpened  = `INSERT OR IGNORE INTO opened (account_id, role_name) VALUES (?, ?)`
-	cutOpened  = `
-		DELETE FROM opened WHERE account_id = ?1 AND rowid <= (
-			SELECT rowid FROM opened WHERE account_id = ?1 ORDER BY rowid DESC LIMIT 1 OFFSET ?2)`
-	beginEvent    = `SAVEPOINT event`
-	endEvent      = `RELEASE event`
-	takeBackEvent = `ROLLBACK TO event`
+	putOpened  = `
+		INSERT INTO opened (account_id, role_name, number)
+		SELECT ?1, ?2, coalesce(max(number), 0) + 1 FROM opened WHERE account_id = ?1
+		ON CONFLICT DO NOTHING RETURNING number`
+	cutOpened = `DELETE FROM opened WHERE account_id = ? AND number <= ?`
 )
 
 // preparedDB is a database that has its statements ready.

@@ -19,11 +19,12 @@ import (
 var schema string
 
 const (
-	schemaVersion = 2 // changes with schema.sql
+	schemaVersion = 3 // changes with schema.sql
 	mostReaders   = 64
 	writerRetry   = 20 * time.Millisecond
-	mostTogether  = 256                // events of one transaction
-	forgotten     = 7 * 24 * time.Hour // a deleted row, after its last event
+	mostTogether  = 256                  // events of one transaction
+	gatherTime    = 5 * time.Millisecond // for others, before a transaction begins
+	forgotten     = 7 * 24 * time.Hour   // a deleted row, after its last event
 )
 
 // store keeps one row for a stack and a role, and what happened to it. One
@@ -99,8 +100,7 @@ func (s *store) prepare(ctx context.Context) error {
 	if err := s.makeTables(ctx); err != nil {
 		return err
 	}
-	err := s.writer.prepare(ctx, findRow, isOpened, countRows, putRow, putHistory, cutHistory, putOpened, cutOpened,
-		beginEvent, endEvent, takeBackEvent)
+	err := s.writer.prepare(ctx, findRow, isOpened, countRows, putRow, putHistory, cutHistory, putOpened, cutOpened)
 	if err != nil || s.readers == s.writer {
 		return err
 	}
@@ -234,57 +234,63 @@ func (s *store) take(ctx context.Context, e event) outcome {
 	}
 }
 
-// write does the jobs: all that wait in one transaction, since to have it on the
-// disk takes longer than all the rest. Nobody is answered before.
+// write does the jobs: all that come within a moment in one transaction, since to
+// have it on the disk takes longer than all the rest. Nobody is answered before.
 func (s *store) write() {
 	defer close(s.written)
 	for first := range s.jobs {
-		jobs := []job{first}
-		for more := true; more && len(jobs) < mostTogether; {
-			select {
-			case j, open := <-s.jobs:
-				if more = open; open {
-					jobs = append(jobs, j)
-				}
-			default:
-				more = false
-			}
-		}
+		jobs := s.gather(first)
 		for i, o := range s.together(jobs) {
 			jobs[i].done <- o
 		}
 	}
 }
 
-// together records the jobs' events, each in its turn and apart from the others:
-// one that is refused, or fails, changes nothing.
+// gather waits a moment for other jobs to come along.
+func (s *store) gather(first job) []job {
+	jobs := []job{first}
+	for over := time.After(gatherTime); len(jobs) < mostTogether; {
+		select {
+		case j, open := <-s.jobs:
+			if !open {
+				return jobs
+			}
+			jobs = append(jobs, j)
+		case <-over:
+			return jobs
+		}
+	}
+	return jobs
+}
+
+// together records the jobs' events, each in its turn. One that is refused changes
+// nothing. Where one fails, each has a transaction of its own.
 func (s *store) together(jobs []job) []outcome {
 	outcomes := make([]outcome, len(jobs))
 	// Who waits for the longest decides for how long all do, and not whose time is over first.
 	err := s.transact(context.Background(), jobs[0].since, func(ctx context.Context, tx transaction) error {
 		for i, j := range jobs {
-			if err := j.ctx.Err(); err != nil { // its caller was told so
-				outcomes[i].err = err
+			o := &outcomes[i]
+			if o.err = j.ctx.Err(); o.err != nil { // its caller was told so
 				continue
 			}
-			if _, err := tx.ExecContext(ctx, beginEvent); err != nil {
-				return err
-			}
-			o := &outcomes[i]
-			if o.id, o.gone, o.err = s.record(ctx, tx, j.event); o.err != nil {
-				if _, err := tx.ExecContext(ctx, takeBackEvent); err != nil {
-					return err
-				}
-			}
-			if _, err := tx.ExecContext(ctx, endEvent); err != nil {
-				return err
+			o.id, o.gone, o.err = s.record(ctx, tx, j.event)
+			var refusal *Problem
+			if o.err != nil && !errors.As(o.err, &refusal) {
+				return o.err
 			}
 		}
 		return nil
 	})
-	if err != nil { // nothing of it is on the disk
+	switch { // where it failed, nothing of it is on the disk
+	case err == nil:
+	case len(jobs) == 1 || busy(err):
 		for i := range outcomes {
 			outcomes[i] = outcome{err: err}
+		}
+	default:
+		for i := range jobs {
+			outcomes[i] = s.together(jobs[i : i+1])[0]
 		}
 	}
 	return outcomes

@@ -311,6 +311,39 @@ func TestAnEventThatFailsLeavesNothing(t *testing.T) {
 	r.endsAs(t, registrations.Active, 1)
 }
 
+// TestAnEventThatFailsTakesNothingFromTheOthers of the events that are written together.
+func TestAnEventThatFailsTakesNothingFromTheOthers(t *testing.T) {
+	t.Parallel()
+	file := filepath.Join(t.TempDir(), "registrations.db")
+	kept, err := openStore(t.Context(), file, theLimits)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = kept.close() }() // a file of the test
+	do(t, database(t, file), `CREATE TRIGGER full BEFORE INSERT ON history WHEN new.entry LIKE '%"ticketId":"1"%'
+		BEGIN SELECT RAISE(ABORT, 'full'); END`)
+	var jobs []job
+	for i := range 3 {
+		e := event{
+			registration: registration{
+				requestType: "Create", stackID: stackID, roleArn: fmt.Sprint(roleArn, i), accountID: customer,
+				ticketID: fmt.Sprint(i),
+			},
+			digest: fmt.Sprint(i), at: time.Now(), look: registrations.Opens,
+		}
+		jobs = append(jobs, job{event: e, ctx: t.Context(), since: time.Now()})
+	}
+	for i, o := range kept.together(jobs) {
+		if fails := i == 1; (o.err != nil) != fails || (o.id == "") != fails {
+			t.Errorf("event %d: %+v", i, o)
+		}
+	}
+	p, err := kept.list(t.Context(), "", mostListed, time.Now())
+	if err != nil || p.count != 2 || len(p.rows) != 2 {
+		t.Errorf("there are %d rows, %v", p.count, err)
+	}
+}
+
 // TestWhoseTimeIsOverTakesNothingFromTheOthers of the events that are written together.
 func TestWhoseTimeIsOverTakesNothingFromTheOthers(t *testing.T) {
 	t.Parallel()

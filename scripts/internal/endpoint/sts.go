@@ -20,23 +20,20 @@ const stsAnswerLimit = 16 << 10
 // changes where a call goes, never what is asked or checked.
 type stsClient struct {
 	base *url.URL
-	http *http.Client
+	http http.RoundTripper // follows no redirect, and puts no URL, which is the proof, into an error
 }
 
 func newSTSClient(base *url.URL) *stsClient {
-	return &stsClient{base, &http.Client{
-		Transport: &http.Transport{
-			Proxy:               nil, // nobody stands between this endpoint and AWS
-			TLSClientConfig:     &tls.Config{MinVersion: tls.VersionTLS12},
-			TLSHandshakeTimeout: theLimits.identity,
-			ForceAttemptHTTP2:   true,
-			DisableCompression:  true,
+	return &stsClient{base, &http.Transport{
+		Proxy:               nil, // nobody stands between this endpoint and AWS
+		TLSClientConfig:     &tls.Config{MinVersion: tls.VersionTLS12},
+		TLSHandshakeTimeout: theLimits.identity,
+		ForceAttemptHTTP2:   true,
+		DisableCompression:  true,
 
-			MaxResponseHeaderBytes: stsAnswerLimit,
-			MaxIdleConnsPerHost:    theLimits.identityCalls + theLimits.roleCalls,
-			IdleConnTimeout:        time.Minute,
-		},
-		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+		MaxResponseHeaderBytes: stsAnswerLimit,
+		MaxIdleConnsPerHost:    theLimits.identityCalls + theLimits.roleCalls,
+		IdleConnTimeout:        time.Minute,
 	}}
 }
 
@@ -51,14 +48,14 @@ func (s *stsClient) target(host, query string) *url.URL {
 
 // ask sends a question and reads the answer, which has at most 16 KiB.
 func (s *stsClient) ask(request *http.Request) (status int, body []byte, err error) {
-	answer, err := s.http.Do(request) // #nosec G704 -- to a host of the endpoint's own list
+	answer, err := s.http.RoundTrip(request) // to a host of the list of regions
 	if err != nil {
-		return 0, nil, fmt.Errorf("ask STS: %w", withoutURL(err))
+		return 0, nil, fmt.Errorf("ask STS: %w", err)
 	}
 	defer func() { _ = answer.Body.Close() }() // read-only
 	body, err = io.ReadAll(io.LimitReader(answer.Body, stsAnswerLimit+1))
 	if err != nil {
-		return answer.StatusCode, nil, fmt.Errorf("read the answer of STS: %w", withoutURL(err))
+		return answer.StatusCode, nil, fmt.Errorf("read the answer of STS: %w", err)
 	}
 	if len(body) > stsAnswerLimit {
 		return answer.StatusCode, nil, errors.New("the answer of STS is too long")
@@ -78,12 +75,12 @@ type identity struct {
 // endpoint knows by itself, not what the caller says: a proof for another
 // endpoint or another body fails at STS.
 func (s *stsClient) identify(ctx context.Context, p proof, audience, bodyDigest string) (identity, error) {
-	target := s.target(p.host(), p.query()).String()
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, target, nil) // #nosec G704 -- as above
-	if err != nil {
-		return identity{}, fmt.Errorf("build the call to STS: %w", withoutURL(err))
-	}
-	request.Host = p.host()
+	request := (&http.Request{
+		Method: http.MethodGet,
+		URL:    s.target(p.host(), p.query()),
+		Host:   p.host(),
+		Header: http.Header{},
+	}).WithContext(ctx)
 	request.Header.Set("X-DoiT-Audience", audience)
 	request.Header.Set("X-DoiT-Content-SHA256", bodyDigest)
 	status, body, err := s.ask(request)
@@ -98,15 +95,6 @@ func (s *stsClient) identify(ctx context.Context, p proof, audience, bodyDigest 
 		return identity{}, fmt.Errorf("STS answered %d", status)
 	}
 	return readIdentity(body)
-}
-
-// withoutURL drops the URL, which is the proof, from an error of net/http.
-func withoutURL(err error) error {
-	var carrier *url.Error
-	if errors.As(err, &carrier) {
-		return carrier.Err
-	}
-	return err
 }
 
 // readIdentity reads one GetCallerIdentityResponse and nothing else.
