@@ -17,7 +17,7 @@ endef
 # What is given on the command line goes on in the environment, as it was written: no shell reads it, whatever is in it.
 # The programs read it by scripts/internal/given.
 GIVEN := ONLY REGION TICKET EXPIRES EXTERNAL_ID STACK ORGANIZATION ACCOUNT FORMAT PAGE NOTICES \
-  CHECK TEMPLATE LINK POLICY REGISTRY DRY_RUN REGIONS UNTAGGED BEFORE ROUNDS
+  CHECK TEMPLATE LINK POLICY REGISTRY DRY_RUN REGIONS UNTAGGED BEFORE ROUNDS FSYNC
 $(foreach v,$(GIVEN),$(eval override $v := $$(value $v)))
 export $(GIVEN)
 
@@ -41,7 +41,8 @@ bench: ## speed, size and memory beside the peers
 	$(call run,bench)
 
 load: ## the reference endpoint under 200 callers
-##  BEFORE=commit measures an earlier one beside it, ROUNDS=n so often
+##  BEFORE=commit measures an earlier one beside it, ROUNDS=n so often,
+##  FSYNC=1ms with a slower disk
 	$(call run,load)
 
 storm: ## 10,000 accounts at one throttled endpoint, in virtual time

@@ -59,6 +59,28 @@ func goBuild(ctx context.Context, root, program string) error {
 	return nil
 }
 
+// slowerDisk is the command that starts another one and holds up each of its
+// calls of fsync. strace is a package of Debian's; -D makes it the child of the
+// endpoint, whose processor time is its own then.
+// https://man7.org/linux/man-pages/man1/strace.1.html
+func slowerDisk(by string) ([]string, error) {
+	if by == "" {
+		return nil, nil
+	}
+	delay, err := time.ParseDuration(by)
+	if err != nil || delay <= 0 {
+		return nil, fmt.Errorf("FSYNC %q is no time like 1ms", by)
+	}
+	strace, err := exec.LookPath("strace")
+	if err != nil {
+		return nil, fmt.Errorf("FSYNC needs strace (apt-get install strace): %w", err)
+	}
+	return []string{
+		strace, "-D", "-f", "--seccomp-bpf", "-qq", "-o", os.DevNull, "-e", "trace=fsync,fdatasync",
+		"-e", fmt.Sprintf("inject=fsync,fdatasync:delay_enter=%d", delay.Microseconds()),
+	}, nil
+}
+
 // process is a child that said where it listens.
 type process struct {
 	cmd *exec.Cmd

@@ -4,6 +4,9 @@
 // With -before it measures an earlier commit's endpoint in the same run, in
 // turn, so that both meet the same machine.
 //
+// Processors and the disk's fsync share the work between them, so a fast disk
+// shows the processors alone: -fsync makes it as slow as one behind a network.
+//
 // The callers are this process. AWS STS is a double in a process of its own,
 // which verifies each signature by making it again.
 package main
@@ -36,10 +39,15 @@ func main() {
 func run(ctx context.Context) error {
 	before := given.Text("before", "BEFORE", "measure the endpoint of this `commit` too")
 	rounds := given.Text("rounds", "ROUNDS", "measure each setting so `often`, 3 if nothing is said")
+	fsync := given.Text("fsync", "FSYNC", "let each fsync take so much longer, `1ms`, as on a disk behind a network")
 	if err := given.Parse(); err != nil {
 		return err
 	}
 	times, err := numberOf(*rounds, 3)
+	if err != nil {
+		return err
+	}
+	slower, err := slowerDisk(*fsync)
 	if err != nil {
 		return err
 	}
@@ -60,8 +68,11 @@ func run(ctx context.Context) error {
 	}
 	var measured []measurement
 	for _, s := range settings {
+		if slower != nil && !s.file {
+			continue // memory has no disk to wait for
+		}
 		err = child.Patiently(os.Stderr, "measuring "+s.String(), func() error {
-			took, err := measure(ctx, dir, builds, s, times)
+			took, err := measure(ctx, dir, builds, s, times, slower)
 			measured = append(measured, took...)
 			return err
 		})
