@@ -47,7 +47,16 @@ func (e *endpoint) register(ctx context.Context, w http.ResponseWriter, r *http.
 	if err := e.identify(ctx, &ev, p); err != nil {
 		return ev, err
 	}
-	return e.decide(ctx, ev)
+	seen, err := e.store.find(ctx, ev)
+	switch {
+	case err != nil:
+		return ev, otherwise(storageUnavailable, err)
+	case seen.callerOpened:
+		return ev, fromSupportRole
+	case !agree(ev.registration, ev.caller, p):
+		return ev, disagreement
+	}
+	return e.decide(ctx, ev, seen)
 }
 
 // receive reads a request, and returns its proof as it came. The order is sizes,
@@ -109,7 +118,7 @@ func (e *endpoint) readBody(w http.ResponseWriter, r *http.Request) ([]byte, err
 	return body, nil
 }
 
-// identify asks STS who signed the proof, and whether that may speak for the customer.
+// identify asks STS who signed the proof, and whether that is the customer, and not the role itself.
 func (e *endpoint) identify(ctx context.Context, ev *event, p proof) error {
 	asking, cancel := context.WithTimeout(ctx, e.limits.identity)
 	defer cancel()
@@ -129,26 +138,13 @@ func (e *endpoint) identify(ctx context.Context, ev *event, p proof) error {
 	case strings.EqualFold(ev.caller.role, ev.roleName()): // IAM's names differ by more than case
 		return fromSupportRole
 	}
-	opened, err := e.store.opened(ctx, ev.accountID, ev.caller.role)
-	switch {
-	case err != nil:
-		return otherwise(storageUnavailable, err)
-	case opened:
-		return fromSupportRole
-	case !agree(ev.registration, ev.caller, p):
-		return disagreement
-	}
 	return nil
 }
 
 // decide takes or refuses an event by what is known of its row, its ticket and
 // its role. What narrows an access waits for neither ticket nor role.
-func (e *endpoint) decide(ctx context.Context, ev event) (event, error) {
+func (e *endpoint) decide(ctx context.Context, ev event, seen row) (event, error) {
 	tooEarly := e.early.names(ev.roleArn, ev.at)
-	seen, err := e.store.find(ctx, ev)
-	if err != nil {
-		return ev, otherwise(storageUnavailable, err)
-	}
 	look, sure := seen.unlooked(ev)
 	ev.look = look
 	bucket := e.gives

@@ -48,6 +48,9 @@ func (s *store) record(ctx context.Context, tx transaction, e event) (id string,
 
 // stillTakes tells whether what was found out of an event holds for the row as it is now.
 func (r row) stillTakes(e event) error {
+	if r.callerOpened {
+		return fromSupportRole
+	}
 	if r.overtakes(e) {
 		return overtaken
 	}

@@ -82,12 +82,12 @@ func (v *roleVerifier) question(ctx context.Context, r registration, externalID 
 	}
 	body := form.Encode()
 	digest := sha256.Sum256([]byte(body))
-	target := v.sts.target(stsHosts[r.region], "").String()
-	request, err := http.NewRequestWithContext(ctx, http.MethodPost, target, strings.NewReader(body))
+	request, err := http.NewRequestWithContext(ctx, http.MethodPost, "", strings.NewReader(body))
 	if err != nil {
 		return nil, fmt.Errorf("build the call to STS: %w", err)
 	}
 	request.Host = stsHosts[r.region]
+	request.URL = v.sts.target(request.Host, "")
 	request.Header.Set("Content-Type", "application/x-www-form-urlencoded")
 	request.Header.Set("User-Agent", "doit-registration-endpoint") // stands in the customer's CloudTrail
 	as, err := v.credentials.Retrieve(ctx)

@@ -100,6 +100,8 @@ type row struct {
 	issuedAt time.Time
 	events   int // 0: there is no such row
 	known    int // the number of the event that asks, where the history has it already
+
+	callerOpened bool // DoiT was let into the role that sent the event
 }
 
 func (r row) stands() bool { return r.events > 0 && !r.deleted }

@@ -10,10 +10,11 @@ import (
 // than to do it, so it is prepared once a connection.
 const (
 	findRow = `
-		SELECT id, saying, previous, deleted, issued_at, events,
-			coalesce((SELECT number FROM history WHERE registration_id = id AND request = ?), 0)
-		FROM registrations WHERE account_id = ? AND role_arn = ? AND stack_id = ?`
-	isOpened  = `SELECT EXISTS (SELECT 1 FROM opened WHERE account_id = ? AND role_name = ?)`
+		SELECT EXISTS (SELECT 1 FROM opened WHERE account_id = ?1 AND role_name = ?2),
+			coalesce(id, ''), coalesce(saying, ''), coalesce(previous, ''), coalesce(deleted, 0),
+			coalesce(issued_at, 0), coalesce(events, 0),
+			coalesce((SELECT number FROM history WHERE registration_id = id AND request = ?5), 0)
+		FROM (SELECT 1) LEFT JOIN registrations ON account_id = ?1 AND role_arn = ?3 AND stack_id = ?4`
 	countRows = `SELECT count(*) FROM registrations WHERE account_id = ?`
 	putRow    = `
 		INSERT INTO registrations (id, account_id, role_arn, stack_id, region,

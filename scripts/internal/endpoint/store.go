@@ -22,9 +22,9 @@ const (
 	schemaVersion = 3 // changes with schema.sql
 	mostReaders   = 64
 	writerRetry   = 20 * time.Millisecond
-	mostTogether  = 256                  // events of one transaction
-	gatherTime    = 5 * time.Millisecond // for others, before a transaction begins
-	forgotten     = 7 * 24 * time.Hour   // a deleted row, after its last event
+	mostTogether  = 256                   // events of one transaction
+	gatherTime    = 10 * time.Millisecond // for others, before a transaction begins
+	forgotten     = 7 * 24 * time.Hour    // a deleted row, after its last event
 )
 
 // store keeps one row for a stack and a role, and what happened to it. One
@@ -100,11 +100,11 @@ func (s *store) prepare(ctx context.Context) error {
 	if err := s.makeTables(ctx); err != nil {
 		return err
 	}
-	err := s.writer.prepare(ctx, findRow, isOpened, countRows, putRow, putHistory, cutHistory, putOpened, cutOpened)
+	err := s.writer.prepare(ctx, findRow, countRows, putRow, putHistory, cutHistory, putOpened, cutOpened)
 	if err != nil || s.readers == s.writer {
 		return err
 	}
-	return s.readers.prepare(ctx, findRow, isOpened)
+	return s.readers.prepare(ctx, findRow)
 }
 
 func (s *store) makeTables(ctx context.Context) error {
@@ -153,7 +153,7 @@ func busy(err error) bool {
 	return errors.As(err, &told) && told.Code()&0xff == sqlite3.SQLITE_BUSY
 }
 
-// find reads the row that an event is about.
+// find reads the row that an event is about, and what is known of its caller.
 func (s *store) find(ctx context.Context, e event) (row, error) {
 	return find(ctx, s.readers, e)
 }
@@ -169,13 +169,13 @@ func find(ctx context.Context, from querier, e event) (row, error) {
 		now, before string
 		issuedAt    int64
 	)
-	err := from.QueryRowContext(ctx, findRow, e.key(), e.accountID, e.roleArn, e.stackID).Scan(
-		&found.id, &now, &before, &found.deleted, &issuedAt, &found.events, &found.known)
-	if errors.Is(err, sql.ErrNoRows) {
-		return row{}, nil
-	}
+	err := from.QueryRowContext(ctx, findRow, e.accountID, e.caller.role, e.roleArn, e.stackID, e.key()).Scan(
+		&found.callerOpened, &found.id, &now, &before, &found.deleted, &issuedAt, &found.events, &found.known)
 	if err != nil {
 		return row{}, fmt.Errorf("find a registration: %w", err)
+	}
+	if found.events == 0 {
+		return found, nil
 	}
 	found.issuedAt = time.Unix(issuedAt, 0).UTC()
 	if err := json.Unmarshal([]byte(now), &found.now); err != nil {
@@ -187,14 +187,6 @@ func find(ctx context.Context, from querier, e event) (row, error) {
 		}
 	}
 	return found, nil
-}
-
-// opened tells whether DoiT was ever let into the role of this name.
-func (s *store) opened(ctx context.Context, account, roleName string) (known bool, err error) {
-	if err := s.readers.QueryRowContext(ctx, isOpened, account, roleName).Scan(&known); err != nil {
-		return false, fmt.Errorf("find the roles of an account: %w", err)
-	}
-	return known, nil
 }
 
 // job is an event on its way to the database.

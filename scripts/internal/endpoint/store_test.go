@@ -277,6 +277,28 @@ func TestWhatWasTrueOfAnotherRowIsNotRecorded(t *testing.T) {
 	}
 }
 
+// TestWhomDoiTIsLetIntoMeanwhileCannotSpeak: between the look at the caller and
+// the writing its role was opened.
+func TestWhomDoiTIsLetIntoMeanwhileCannotSpeak(t *testing.T) {
+	t.Parallel()
+	kept, err := openStore(t.Context(), "", theLimits)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = kept.close() }() // memory
+	e := event{
+		registration: registration{requestType: "Create", stackID: stackID, roleArn: roleArn, accountID: customer},
+		digest:       "a Create", at: time.Now(), look: registrations.Opens,
+	}
+	if o := kept.take(t.Context(), e); o.err != nil {
+		t.Fatal(o.err)
+	}
+	e.caller.role, e.roleArn = e.roleName(), roleArn+"2"
+	if o := kept.take(t.Context(), e); !errors.Is(o.err, fromSupportRole) {
+		t.Errorf("DoiT's own session spoke for the customer: %+v", o)
+	}
+}
+
 // TestWhoHangsUpIsRecordedAllTheSame: what it asked for is what it wants.
 func TestWhoHangsUpIsRecordedAllTheSame(t *testing.T) {
 	t.Parallel()
