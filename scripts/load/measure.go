@@ -30,7 +30,7 @@ const (
 	region        = "eu-west-1"
 	callers       = 200
 	accounts      = 200
-	registrations = 2000
+	registrations = 6000
 )
 
 // setting is one way to run the endpoint.
