@@ -18,6 +18,9 @@ endef
 # The programs read it by scripts/internal/given.
 GIVEN := ONLY REGION TICKET EXPIRES EXTERNAL_ID STACK ORGANIZATION ACCOUNT FORMAT PAGE NOTICES \
   CHECK TEMPLATE LINK POLICY REGISTRY DRY_RUN REGIONS UNTAGGED BEFORE ROUNDS FSYNC
+# A name that nobody reads is a mistake: DRYRUN=1 would publish.
+$(foreach v,$(.VARIABLES),$(if $(filter command,$(firstword $(origin $v))),$(if $(filter $(GIVEN) GO% run,$v),,\
+  $(error $v is no variable that is read here; 'make' lists them))))
 $(foreach v,$(GIVEN),$(eval override $v := $$(value $v)))
 export $(GIVEN)
 
