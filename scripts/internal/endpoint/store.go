@@ -276,10 +276,8 @@ func (s *store) together(jobs []job) []outcome {
 	})
 	switch { // where it failed, nothing of it is on the disk
 	case err == nil:
-	case len(jobs) == 1 || busy(err):
-		for i := range outcomes {
-			outcomes[i] = outcome{err: err}
-		}
+	case len(jobs) == 1:
+		outcomes[0] = outcome{err: err}
 	default:
 		for i := range jobs {
 			outcomes[i] = s.together(jobs[i : i+1])[0]

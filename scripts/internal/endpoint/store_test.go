@@ -171,6 +171,7 @@ func TestARowKeepsItsNewestEvents(t *testing.T) {
 	base := time.Now().Add(-time.Hour)
 	for minute := 1; minute <= 7; minute++ {
 		r.expect(t, create(minute, map[string]any{"ticketId": fmt.Sprint(minute)}, nil).call(r, base), nil)
+		r.endsAs(t, registrations.Active, min(minute, 3))
 	}
 	row := r.endsAs(t, registrations.Active, 3)
 	for i, want := range []string{"5", "6", "7"} {
