@@ -167,7 +167,7 @@ func TestAListOfManyTakesNoMoreThanAPage(t *testing.T) {
 			}
 			ended <- nil
 		}()
-		for i, after := range []string{"", "", "r" + fmt.Sprintf("%06d", rows/2)} {
+		for i, after := range []string{"", "", fmt.Sprintf("r%06d", rows/2)} {
 			var before, behind runtime.MemStats
 			runtime.ReadMemStats(&before)
 			response, text := r.get(t, path+"?after="+after, "", http.MethodGet)

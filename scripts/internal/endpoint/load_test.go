@@ -147,13 +147,9 @@ func TestNothingIsLostUnderLoad(t *testing.T) {
 	ids := <-ended
 
 	intact(t, again, ids)
-	kept, err := openStore(t.Context(), db, theLimits)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = kept.close() }() // only read
+	kept := keep(t, db)
 	var verdict string
-	err = kept.readers.QueryRowContext(t.Context(), "PRAGMA integrity_check").Scan(&verdict)
+	err := kept.readers.QueryRowContext(t.Context(), "PRAGMA integrity_check").Scan(&verdict)
 	if err != nil || verdict != "ok" {
 		t.Errorf("the database says %q, %v", verdict, err)
 	}

@@ -437,19 +437,10 @@ func TestNobodyShutsOutWhatComesLater(t *testing.T) {
 
 func TestAnEventFromTheFutureCountsAsWhenItCameFirst(t *testing.T) {
 	t.Parallel()
-	kept, err := openStore(t.Context(), "", theLimits)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = kept.close() }() // memory
+	kept := keep(t, "")
 	first := time.Date(2026, 11, 24, 10, 0, 0, 0, time.UTC)
-	e := event{
-		registration: registration{
-			requestType: "Create", stackID: stackID, roleArn: roleArn, accountID: customer,
-			issuedAt: first.Add(4 * time.Minute),
-		},
-		digest: "a digest", at: first,
-	}
+	e := creation(roleArn)
+	e.issuedAt, e.at = first.Add(4*time.Minute), first
 	for range 2 {
 		if o := kept.take(t.Context(), e); o.err != nil {
 			t.Fatal(o.err)

@@ -37,6 +37,25 @@ func do(t *testing.T, conn *sql.Conn, statement string, args ...any) {
 	}
 }
 
+// keep opens a store, in memory without a file, until the test is over.
+func keep(t *testing.T, file string) *store {
+	t.Helper()
+	kept, err := openStore(t.Context(), file, theLimits)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = kept.close() }) // the test is over
+	return kept
+}
+
+// creation is an event that has passed the checks.
+func creation(role string) event {
+	return event{
+		registration: registration{requestType: "Create", stackID: stackID, roleArn: role, accountID: customer},
+		digest:       "a Create of " + role, at: time.Now(), look: registrations.Opens,
+	}
+}
+
 // TestADatabaseThatSomebodyElseHolds: all callers are told at about the same time,
 // and those who only read wait for nobody.
 func TestADatabaseThatSomebodyElseHolds(t *testing.T) {
@@ -254,19 +273,10 @@ func TestReadersAndTheWriterAreNotInEachOthersWay(t *testing.T) {
 // writing somebody changed it, so that the event gives more than was thought.
 func TestWhatWasTrueOfAnotherRowIsNotRecorded(t *testing.T) {
 	t.Parallel()
-	kept, err := openStore(t.Context(), "", theLimits)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = kept.close() }() // memory
+	kept := keep(t, "")
 	first := time.Date(2026, 11, 24, 10, 0, 0, 0, time.UTC)
-	e := event{
-		registration: registration{
-			requestType: "Create", stackID: stackID, roleArn: roleArn, accountID: customer,
-			ticketID: "1", issuedAt: first,
-		},
-		digest: "a Create", at: first, look: registrations.Opens,
-	}
+	e := creation(roleArn)
+	e.ticketID, e.issuedAt, e.at = "1", first, first
 	if o := kept.take(t.Context(), e); o.err != nil {
 		t.Fatal(o.err)
 	}
@@ -282,15 +292,8 @@ func TestWhatWasTrueOfAnotherRowIsNotRecorded(t *testing.T) {
 // the writing its role was opened.
 func TestWhomDoiTIsLetIntoMeanwhileCannotSpeak(t *testing.T) {
 	t.Parallel()
-	kept, err := openStore(t.Context(), "", theLimits)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = kept.close() }() // memory
-	e := event{
-		registration: registration{requestType: "Create", stackID: stackID, roleArn: roleArn, accountID: customer},
-		digest:       "a Create", at: time.Now(), look: registrations.Opens,
-	}
+	kept := keep(t, "")
+	e := creation(roleArn)
 	if o := kept.take(t.Context(), e); o.err != nil {
 		t.Fatal(o.err)
 	}
@@ -303,17 +306,10 @@ func TestWhomDoiTIsLetIntoMeanwhileCannotSpeak(t *testing.T) {
 // TestWhoHangsUpIsRecordedAllTheSame: what it asked for is what it wants.
 func TestWhoHangsUpIsRecordedAllTheSame(t *testing.T) {
 	t.Parallel()
-	kept, err := openStore(t.Context(), "", theLimits)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = kept.close() }() // memory
+	kept := keep(t, "")
 	ctx, hangUp := context.WithTimeout(t.Context(), time.Minute)
 	hangUp()
-	e := event{
-		registration: registration{requestType: "Create", stackID: stackID, roleArn: roleArn, accountID: customer},
-		digest:       "a Create", at: time.Now(), look: registrations.Opens,
-	}
+	e := creation(roleArn)
 	if o := kept.take(ctx, e); o.err != nil || o.id == "" {
 		t.Errorf("who hung up is not recorded: %+v", o)
 	}
@@ -338,22 +334,13 @@ func TestAnEventThatFailsLeavesNothing(t *testing.T) {
 func TestAnEventThatFailsTakesNothingFromTheOthers(t *testing.T) {
 	t.Parallel()
 	file := filepath.Join(t.TempDir(), "registrations.db")
-	kept, err := openStore(t.Context(), file, theLimits)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = kept.close() }() // a file of the test
+	kept := keep(t, file)
 	do(t, database(t, file), `CREATE TRIGGER full BEFORE INSERT ON history WHEN new.entry LIKE '%"ticketId":"1"%'
 		BEGIN SELECT RAISE(ABORT, 'full'); END`)
 	var jobs []job
 	for i := range 3 {
-		e := event{
-			registration: registration{
-				requestType: "Create", stackID: stackID, roleArn: fmt.Sprint(roleArn, i), accountID: customer,
-				ticketID: fmt.Sprint(i),
-			},
-			digest: fmt.Sprint(i), at: time.Now(), look: registrations.Opens,
-		}
+		e := creation(fmt.Sprint(roleArn, i))
+		e.ticketID = fmt.Sprint(i)
 		jobs = append(jobs, job{event: e, ctx: t.Context(), since: time.Now()})
 	}
 	for i, o := range kept.together(jobs) {
@@ -371,22 +358,12 @@ func TestAnEventThatFailsTakesNothingFromTheOthers(t *testing.T) {
 func TestWhoseTimeIsOverTakesNothingFromTheOthers(t *testing.T) {
 	t.Parallel()
 	file := filepath.Join(t.TempDir(), "registrations.db")
-	kept, err := openStore(t.Context(), file, theLimits)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = kept.close() }() // a file of the test
+	kept := keep(t, file)
 	over, end := context.WithCancel(t.Context())
 	end()
 	var jobs []job
 	for i, ctx := range []context.Context{over, t.Context()} {
-		e := event{
-			registration: registration{
-				requestType: "Create", stackID: stackID, roleArn: fmt.Sprint(roleArn, i), accountID: customer,
-			},
-			digest: fmt.Sprint(i), at: time.Now(), look: registrations.Opens,
-		}
-		jobs = append(jobs, job{event: e, ctx: ctx, since: time.Now()})
+		jobs = append(jobs, job{event: creation(fmt.Sprint(roleArn, i)), ctx: ctx, since: time.Now()})
 	}
 	holder := database(t, file)
 	do(t, holder, "BEGIN IMMEDIATE")
