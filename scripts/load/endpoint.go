@@ -21,6 +21,7 @@ import (
 type build struct {
 	commit  string
 	program string
+	slower  []string // stands before the program on its command line
 }
 
 // compile builds the working tree's endpoint and, where it is named, that of an
@@ -60,8 +61,8 @@ func goBuild(ctx context.Context, root, program string) error {
 }
 
 // slowerDisk is the command that starts another one and holds up each of its
-// calls of fsync. strace is a package of Debian's; -D makes it the child of the
-// endpoint, whose processor time is its own then.
+// calls of fsync. strace is a package of Debian's; -D keeps it from standing
+// between this process and the endpoint, whose processor time is read.
 // https://man7.org/linux/man-pages/man1/strace.1.html
 func slowerDisk(by string) ([]string, error) {
 	if by == "" {

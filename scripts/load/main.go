@@ -66,13 +66,16 @@ func run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	for i := range builds {
+		builds[i].slower = slower
+	}
 	var measured []measurement
 	for _, s := range settings {
 		if slower != nil && !s.file {
 			continue // memory has no disk to wait for
 		}
 		err = child.Patiently(os.Stderr, "measuring "+s.String(), func() error {
-			took, err := measure(ctx, dir, builds, s, times, slower)
+			took, err := measure(ctx, dir, builds, s, times)
 			measured = append(measured, took...)
 			return err
 		})

@@ -67,13 +67,11 @@ type measurement struct {
 
 // measure runs all builds in turn, so that each meets the same machine, and
 // takes the median of the rounds for each figure.
-func measure(
-	ctx context.Context, dir string, builds []build, s setting, rounds int, slower []string,
-) ([]measurement, error) {
+func measure(ctx context.Context, dir string, builds []build, s setting, rounds int) ([]measurement, error) {
 	all := make([][]measurement, len(builds))
 	for range rounds {
 		for i, b := range builds {
-			m, err := once(ctx, dir, b, s, slower)
+			m, err := once(ctx, dir, b, s)
 			if err != nil {
 				return nil, fmt.Errorf("%s, %s: %w", b.commit, s, err)
 			}
@@ -103,9 +101,8 @@ func median[T float64 | time.Duration](all []measurement, of func(measurement) T
 	return figures[len(figures)/2]
 }
 
-// once starts an STS and an endpoint and sends it every registration. The words
-// of slower stand before the endpoint's command.
-func once(ctx context.Context, dir string, b build, s setting, slower []string) (m measurement, err error) {
+// once starts an STS and an endpoint and sends it every registration.
+func once(ctx context.Context, dir string, b build, s setting) (m measurement, err error) {
 	scratch, err := os.MkdirTemp(dir, "run-")
 	if err != nil {
 		return m, err
@@ -130,7 +127,7 @@ func once(ctx context.Context, dir string, b build, s setting, slower []string) 
 	if s.file {
 		flags = append(flags, "-db", filepath.Join(scratch, "registrations.db"))
 	}
-	command := slices.Concat(slower, []string{b.program}, flags)
+	command := slices.Concat(b.slower, []string{b.program}, flags)
 	endpoint, err := start(ctx, command[0], command[1:]...)
 	if err != nil {
 		return m, err
