@@ -119,14 +119,18 @@ func bySession(w http.ResponseWriter, r *http.Request) {
 	says(http.StatusOK, identityOf(customer, strings.TrimPrefix(key, "ASIA")))(w, r)
 }
 
-// TestSoManyOpenedRolesAreRemembered of an account, the newest.
+// TestSoManyOpenedRolesAreRemembered of an account, the newest, whatever another has.
 func TestSoManyOpenedRolesAreRemembered(t *testing.T) {
 	t.Parallel()
-	r, _ := startScripted(t, scripted{identify: bySession}, []string{"-verify-role=false"}, func(o *options) {
+	file := filepath.Join(t.TempDir(), "registrations.db")
+	r, _ := startScripted(t, scripted{identify: bySession}, []string{"-db", file, "-verify-role=false"}, func(o *options) {
 		o.limits.opened = 2
 	})
 	const before = "arn:aws:iam::111122223333:role/ROLE00000000000"
 	for _, last := range []string{"1", "2", "1", "3"} {
+		if last == "3" {
+			do(t, database(t, file), `INSERT INTO opened VALUES ('444455556666', 'doit-SupportRole', 7)`)
+		}
 		r.expect(t, r.newCall(somebody, "Create", map[string]any{"roleArn": before + last}), nil)
 	}
 	for last, want := range map[string]*Problem{"1": nil, "2": fromSupportRole, "3": fromSupportRole} {

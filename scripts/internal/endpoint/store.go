@@ -22,7 +22,6 @@ const (
 	schemaVersion = 3 // changes with schema.sql
 	mostReaders   = 64
 	writerRetry   = 20 * time.Millisecond
-	mostTogether  = 256                   // events of one transaction
 	gatherTime    = 10 * time.Millisecond // for others, before a transaction begins
 	forgotten     = 7 * 24 * time.Hour    // a deleted row, after its last event
 )
@@ -231,17 +230,15 @@ func (s *store) take(ctx context.Context, e event) outcome {
 func (s *store) write() {
 	defer close(s.written)
 	for first := range s.jobs {
-		jobs := s.gather(first)
-		for i, o := range s.together(jobs) {
-			jobs[i].done <- o
-		}
+		s.together(s.gather(first))
 	}
 }
 
-// gather waits a moment for other jobs to come along.
+// gather waits a moment for other jobs to come along. There are no more of them
+// than connections.
 func (s *store) gather(first job) []job {
 	jobs := []job{first}
-	for over := time.After(gatherTime); len(jobs) < mostTogether; {
+	for over := time.After(gatherTime); ; {
 		select {
 		case j, open := <-s.jobs:
 			if !open {
@@ -252,15 +249,18 @@ func (s *store) gather(first job) []job {
 			return jobs
 		}
 	}
-	return jobs
 }
 
 // together records the jobs' events, each in its turn. One that is refused changes
-// nothing. Where one fails, each has a transaction of its own.
-func (s *store) together(jobs []job) []outcome {
+// nothing. Where one fails, each half has a transaction of its own, and so on until
+// it fails alone.
+func (s *store) together(jobs []job) {
 	outcomes := make([]outcome, len(jobs))
-	// Who waits for the longest decides for how long all do, and not whose time is over first.
+	begun := false
+	// While somebody else holds the database all wait for as long as the first one may. Then those
+	// who came later are told too, or those behind them would wait for one after another.
 	err := s.transact(context.Background(), jobs[0].since, func(ctx context.Context, tx transaction) error {
+		begun = true
 		for i, j := range jobs {
 			o := &outcomes[i]
 			if o.err = j.ctx.Err(); o.err != nil { // its caller was told so
@@ -274,16 +274,17 @@ func (s *store) together(jobs []job) []outcome {
 		}
 		return nil
 	})
-	switch { // where it failed, nothing of it is on the disk
-	case err == nil:
-	case len(jobs) == 1:
-		outcomes[0] = outcome{err: err}
-	default:
-		for i := range jobs {
-			outcomes[i] = s.together(jobs[i : i+1])[0]
-		}
+	if half := len(jobs) / 2; err != nil && begun && half > 0 {
+		s.together(jobs[:half])
+		s.together(jobs[half:])
+		return
 	}
-	return outcomes
+	for i, j := range jobs {
+		if err != nil { // nothing of it is on the disk
+			outcomes[i] = outcome{err: err}
+		}
+		j.done <- outcomes[i]
+	}
 }
 
 // forget removes what was deleted long ago.

@@ -330,27 +330,80 @@ func TestAnEventThatFailsLeavesNothing(t *testing.T) {
 	r.endsAs(t, registrations.Active, 1)
 }
 
-// TestAnEventThatFailsTakesNothingFromTheOthers of the events that are written together.
+// written are the outcomes of jobs that came at the same time.
+func written(kept *store, jobs []job) []outcome {
+	var told []chan outcome
+	for i := range jobs {
+		done := make(chan outcome, 1)
+		jobs[i].done = done
+		told = append(told, done)
+	}
+	kept.together(jobs)
+	var outcomes []outcome
+	for _, done := range told {
+		outcomes = append(outcomes, <-done)
+	}
+	return outcomes
+}
+
+// TestAnEventThatFailsTakesNothingFromTheOthers of those that are written together.
 func TestAnEventThatFailsTakesNothingFromTheOthers(t *testing.T) {
+	t.Parallel()
+	const nobody = `CREATE TABLE nobody (id INTEGER PRIMARY KEY);
+		CREATE TABLE children (id INTEGER REFERENCES nobody (id) DEFERRABLE INITIALLY DEFERRED);`
+	const trigger = `CREATE TRIGGER fails AFTER INSERT ON history WHEN new.entry LIKE '%"ticketId":"1"%' BEGIN `
+	for when, statements := range map[string]string{
+		"at once":       trigger + `SELECT RAISE(ABORT, 'full'); END`,
+		"in the COMMIT": nobody + trigger + `INSERT INTO children VALUES (1); END`,
+	} {
+		t.Run(when, func(t *testing.T) {
+			t.Parallel()
+			file := filepath.Join(t.TempDir(), "registrations.db")
+			kept := keep(t, file)
+			do(t, database(t, file), statements)
+			var jobs []job
+			for i := range 5 {
+				e := creation(fmt.Sprint(roleArn, i))
+				e.ticketID = fmt.Sprint(i)
+				jobs = append(jobs, job{event: e, ctx: t.Context(), since: time.Now()})
+			}
+			for i, o := range written(kept, jobs) {
+				if fails := i == 1; (o.err != nil) != fails || (o.id == "") != fails {
+					t.Errorf("event %d: %+v", i, o)
+				}
+			}
+			p, err := kept.list(t.Context(), "", mostListed, time.Now())
+			if err != nil || p.count != 4 || len(p.rows) != 4 {
+				t.Errorf("there are %d rows, %v", p.count, err)
+			}
+		})
+	}
+}
+
+// TestWhoCameLaterWaitsNoLonger than the first one of those that are written
+// together, while somebody else holds the database.
+func TestWhoCameLaterWaitsNoLonger(t *testing.T) {
 	t.Parallel()
 	file := filepath.Join(t.TempDir(), "registrations.db")
 	kept := keep(t, file)
-	do(t, database(t, file), `CREATE TRIGGER full BEFORE INSERT ON history WHEN new.entry LIKE '%"ticketId":"1"%'
-		BEGIN SELECT RAISE(ABORT, 'full'); END`)
+	kept.limits.writer = time.Hour
+	do(t, database(t, file), "BEGIN IMMEDIATE")
 	var jobs []job
-	for i := range 3 {
+	for i, since := range []time.Duration{2 * time.Hour, 0, 0} {
 		e := creation(fmt.Sprint(roleArn, i))
-		e.ticketID = fmt.Sprint(i)
-		jobs = append(jobs, job{event: e, ctx: t.Context(), since: time.Now()})
+		jobs = append(jobs, job{event: e, ctx: t.Context(), since: time.Now().Add(-since)})
 	}
-	for i, o := range kept.together(jobs) {
-		if fails := i == 1; (o.err != nil) != fails || (o.id == "") != fails {
-			t.Errorf("event %d: %+v", i, o)
+	told := make(chan []outcome, 1)
+	go func() { told <- written(kept, jobs) }()
+	select {
+	case outcomes := <-told:
+		for i, o := range outcomes {
+			if !busy(o.err) {
+				t.Errorf("event %d: %+v", i, o)
+			}
 		}
-	}
-	p, err := kept.list(t.Context(), "", mostListed, time.Now())
-	if err != nil || p.count != 2 || len(p.rows) != 2 {
-		t.Errorf("there are %d rows, %v", p.count, err)
+	case <-time.After(time.Minute):
+		t.Error("an hour's patience begins again")
 	}
 }
 
@@ -372,7 +425,7 @@ func TestWhoseTimeIsOverTakesNothingFromTheOthers(t *testing.T) {
 			t.Error(err)
 		}
 	})
-	outcomes := kept.together(jobs)
+	outcomes := written(kept, jobs)
 	if !errors.Is(outcomes[0].err, context.Canceled) || outcomes[0].id != "" {
 		t.Errorf("whose time is over is recorded: %+v", outcomes[0])
 	}
