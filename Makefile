@@ -20,7 +20,7 @@ GIVEN := ONLY REGION TICKET EXPIRES EXTERNAL_ID STACK ORGANIZATION ACCOUNT FORMA
   CHECK TEMPLATE LINK POLICY REGISTRY DRY_RUN REGIONS UNTAGGED BEFORE ROUNDS FSYNC
 # A name that nobody reads is a mistake: DRYRUN=1 would publish.
 $(foreach v,$(.VARIABLES),$(if $(filter command,$(firstword $(origin $v))),$(if $(filter $(GIVEN) GO% run,$v),,\
-  $(error $v is no variable that is read here; 'make' lists them))))
+  $(error $v is no variable that is read here: $(GIVEN)))))
 $(foreach v,$(GIVEN),$(eval override $v := $$(value $v)))
 export $(GIVEN)
 
@@ -66,6 +66,7 @@ audit: ## what the newest SecurityAudit grants that the limits do not know yet
 	$(call run,audit)
 
 scan: ## what other scanners say of the templates, beside what template/REVIEW.md answers
+##  REGISTRY=folder takes a checkout of AWS's Guard rules and does not fetch it
 	$(call run,scan)
 
 link: ## the launch of one support request, e.g. REGION=eu-west-1 TICKET=12345

@@ -69,17 +69,22 @@ func slowerDisk(by string) ([]string, error) {
 		return nil, nil
 	}
 	delay, err := time.ParseDuration(by)
-	if err != nil || delay <= 0 {
+	if err != nil || delay < time.Microsecond {
 		return nil, fmt.Errorf("FSYNC %q is no time like 1ms", by)
 	}
 	strace, err := exec.LookPath("strace")
 	if err != nil {
 		return nil, fmt.Errorf("FSYNC needs strace (apt-get install strace): %w", err)
 	}
-	return []string{
+	command := []string{
 		strace, "-D", "-f", "--seccomp-bpf", "-qq", "-o", os.DevNull, "-e", "trace=fsync,fdatasync",
 		"-e", fmt.Sprintf("inject=fsync,fdatasync:delay_enter=%d", delay.Microseconds()),
-	}, nil
+	}
+	try := exec.Command(command[0], append(command[1:], "true")...) // #nosec G204 -- ours
+	if out, err := try.CombinedOutput(); err != nil {
+		return nil, fmt.Errorf("FSYNC needs a strace that may trace: %w: %s", err, bytes.TrimSpace(out))
+	}
+	return command, nil
 }
 
 // process is a child that said where it listens.
