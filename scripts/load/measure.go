@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bufio"
 	"bytes"
 	"context"
 	"crypto/sha256"
@@ -161,10 +162,11 @@ func once(ctx context.Context, dir string, b build, s setting) (m measurement, e
 	}, err
 }
 
-// crowd is all callers.
+// crowd is all callers. They take as little of the processors as they can: what
+// they take the endpoint does not have.
 type crowd struct {
 	url    string
-	roots  *x509.CertPool
+	dialer *tls.Dialer
 	signer *v4.Signer
 }
 
@@ -174,7 +176,8 @@ func newCrowd(url, roots string) (crowd, error) {
 	if err == nil && !pool.AppendCertsFromPEM(text) {
 		err = errors.New("the endpoint's certificate is none")
 	}
-	return crowd{url: url, roots: pool, signer: v4.NewSigner()}, err
+	dialer := &tls.Dialer{Config: &tls.Config{RootCAs: pool, MinVersion: tls.VersionTLS12}}
+	return crowd{url: url, dialer: dialer, signer: v4.NewSigner()}, err
 }
 
 // send sends count registrations, of which the first has a number that no other
@@ -228,6 +231,7 @@ func (c crowd) register(ctx context.Context, number int) error {
 	}
 }
 
+// post sends a body on a connection of its own, as a function has that runs once.
 func (c crowd) post(ctx context.Context, account string, body []byte) (status int, err error) {
 	sum := sha256.Sum256(body)
 	digest := hex.EncodeToString(sum[:])
@@ -243,18 +247,21 @@ func (c crowd) post(ctx context.Context, account string, body []byte) (status in
 	request.Header = http.Header{
 		"Content-Type": {"application/json"}, "Idempotency-Key": {digest}, "X-Doit-Caller-Identity": {proof},
 	}
-	// A connection of its own, as a function has that runs once.
-	own := &http.Transport{
-		TLSClientConfig:   &tls.Config{RootCAs: c.roots, MinVersion: tls.VersionTLS12},
-		DisableKeepAlives: true,
-	}
-	answer, err := own.RoundTrip(request)
+	request.Close = true
+	conn, err := c.dialer.DialContext(ctx, "tcp", audience)
 	if err != nil {
 		return 0, err
 	}
-	defer func() { _ = answer.Body.Close() }() // read-only
+	defer func() { _ = conn.Close() }() // its answer is read
+	if err := request.Write(conn); err != nil {
+		return 0, err
+	}
+	answer, err := http.ReadResponse(bufio.NewReader(conn), request)
+	if err != nil {
+		return 0, err
+	}
 	_, err = io.Copy(io.Discard, answer.Body)
-	return answer.StatusCode, err
+	return answer.StatusCode, errors.Join(err, answer.Body.Close())
 }
 
 // numberOf reads a number of rounds.
