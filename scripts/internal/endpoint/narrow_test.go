@@ -123,9 +123,8 @@ func bySession(w http.ResponseWriter, r *http.Request) {
 func TestSoManyOpenedRolesAreRemembered(t *testing.T) {
 	t.Parallel()
 	file := filepath.Join(t.TempDir(), "registrations.db")
-	r, _ := startScripted(t, scripted{identify: bySession}, []string{"-db", file, "-verify-role=false"}, func(o *options) {
-		o.limits.opened = 2
-	})
+	flags := []string{"-db", file, "-verify-role=false"}
+	r, _ := startScripted(t, scripted{identify: bySession}, flags, func(o *options) { o.limits.opened = 2 })
 	const before = "arn:aws:iam::111122223333:role/ROLE00000000000"
 	for _, last := range []string{"1", "2", "1", "3"} {
 		if last == "3" {
