@@ -126,12 +126,15 @@ func TestSoManyOpenedRolesAreRemembered(t *testing.T) {
 	flags := []string{"-db", file, "-verify-role=false"}
 	r, _ := startScripted(t, scripted{identify: bySession}, flags, func(o *options) { o.limits.opened = 2 })
 	const before = "arn:aws:iam::111122223333:role/ROLE00000000000"
-	for _, last := range []string{"1", "2", "1", "3"} {
-		if last == "3" {
-			do(t, database(t, file), `INSERT INTO opened VALUES ('444455556666', 'doit-SupportRole', 7)`)
-		}
+	open := func(last string) {
+		t.Helper()
 		r.expect(t, r.newCall(somebody, "Create", map[string]any{"roleArn": before + last}), nil)
 	}
+	open("1")
+	open("2")
+	open("1")
+	do(t, database(t, file), `INSERT INTO opened VALUES ('444455556666', 'doit-SupportRole', 7)`)
+	open("3")
 	for last, want := range map[string]*Problem{"1": nil, "2": fromSupportRole, "3": fromSupportRole} {
 		call := r.newCall(somebody, "Create", map[string]any{"access": "dismissed"})
 		call.as.AccessKeyID = "ASIAROLE00000000000" + last
