@@ -67,37 +67,27 @@ func compareRetries(ctx context.Context, r *report, client *lambda.Client, s *st
 		return fmt.Errorf("read how the function %s is retried: %w", name, err)
 	}
 	var differences []string
-	tries, age := fmt.Sprint(
-		aws.ToInt32(got.MaximumRetryAttempts),
-	), fmt.Sprint(aws.ToInt32(got.MaximumEventAgeInSeconds))
+	tries := fmt.Sprint(aws.ToInt32(got.MaximumRetryAttempts))
+	age := fmt.Sprint(aws.ToInt32(got.MaximumEventAgeInSeconds))
 	if tries != want["MaximumRetryAttempts"] || age != want["MaximumEventAgeInSeconds"] {
 		differences = append(differences,
 			fmt.Sprintf("a lost event is delivered %s times more, for %s seconds", tries, age))
 	}
 	// What Lambda hands on there is the whole event, with the external ID and the address that CloudFormation waits at.
-	if to := got.DestinationConfig; to != nil {
-		for _, arn := range []string{destination(to.OnSuccess), failureDestination(to.OnFailure)} {
-			if arn != "" {
-				differences = append(differences, "each event, with the external ID, also goes to "+arn)
-			}
+	var destinations []*string
+	if to := got.DestinationConfig; to != nil && to.OnSuccess != nil {
+		destinations = append(destinations, to.OnSuccess.Destination)
+	}
+	if to := got.DestinationConfig; to != nil && to.OnFailure != nil {
+		destinations = append(destinations, to.OnFailure.Destination)
+	}
+	for _, arn := range destinations {
+		if aws.ToString(arn) != "" {
+			differences = append(differences, "each event, with the external ID, also goes to "+*arn)
 		}
 	}
 	r.compare("retries", "a lost event is delivered once more, and goes nowhere else", differences)
 	return nil
-}
-
-func destination(to *types.OnSuccess) string {
-	if to == nil {
-		return ""
-	}
-	return aws.ToString(to.Destination)
-}
-
-func failureDestination(to *types.OnFailure) string {
-	if to == nil {
-		return ""
-	}
-	return aws.ToString(to.Destination)
 }
 
 func runtimeDiffers(got *lambda.GetFunctionConfigurationOutput, want map[string]any) []string {

@@ -96,16 +96,12 @@ func compareNamed(r *report, all []edition, l launch.Launch) {
 	}
 	e, file, ok := named(all, digest)
 	if !ok {
-		r.compare(
-			"template",
-			"",
-			[]string{fmt.Sprintf("SHA-256 %s is of no version here: fetch the tags, or check that "+
-				"version out", digest)},
-		)
+		r.compare("template", "", []string{
+			fmt.Sprintf("SHA-256 %s is of no version here: fetch the tags, or check that version out", digest),
+		})
 		return
 	}
-	r.compare(
-		"template",
+	r.compare("template",
 		fmt.Sprintf("SHA-256 %s, %s of version %s (%s)", digest, file, e.version, e.name),
 		unless(path.Base(path.Dir(l.TemplateURL))+".yaml" == path.Base(file), "it is %s, under the name of another",
 			file),
@@ -233,13 +229,9 @@ func comparePageLink(r *report, here launch.Published, all []edition, address st
 	default:
 		e, file, ok := named(all, parts[2])
 		if !ok || file != template.LaunchPath {
-			r.compare(
-				"opens",
-				"",
-				[]string{
-					fmt.Sprintf("SHA-256 %s is of no page here: fetch the tags, or check that version out", parts[2]),
-				},
-			)
+			r.compare("opens", "", []string{
+				fmt.Sprintf("SHA-256 %s is of no page here: fetch the tags, or check that version out", parts[2]),
+			})
 			return nil
 		}
 		opens = e
