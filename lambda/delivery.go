@@ -150,7 +150,7 @@ func detailOf(resp *http.Response) string {
 	if resp.StatusCode == http.StatusSwitchingProtocols { // whose body is a connection, which no deadline ends
 		return ""
 	}
-	var problem properties
+	var problem object
 	_ = json.NewDecoder(io.LimitReader(resp.Body, 64<<10)).Decode(&problem)
 	return problem.text("detail")
 }

@@ -13,29 +13,29 @@ import (
 	"time"
 )
 
-// properties are a JSON object as it came. A map matches names exactly, where a struct would let "rolearn" override
+// object is a JSON object as it came. A map matches names exactly, where a struct would let "rolearn" override
 // "RoleArn".
-type properties map[string]json.RawMessage
+type object map[string]json.RawMessage
 
 // text returns a member that is text, and "" for any other.
-func (p properties) text(name string) (text string) {
-	_ = json.Unmarshal(p[name], &text)
+func (o object) text(name string) (text string) {
+	_ = json.Unmarshal(o[name], &text)
 	return text
 }
 
 // written returns a member that is text, and any other as it is written.
-func (p properties) written(name string) string { return cmp.Or(p.text(name), string(p[name])) }
+func (o object) written(name string) string { return cmp.Or(o.text(name), string(o[name])) }
 
 // absent tells whether there is no such member, or one that says as little.
-func (p properties) absent(name string) bool {
-	return slices.Contains([]string{"", "null", `""`}, string(p[name]))
+func (o object) absent(name string) bool {
+	return slices.Contains([]string{"", "null", `""`}, string(o[name]))
 }
 
 // event is a CloudFormation custom resource request.
 // https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/crpg-ref-requests.html
 type event struct {
-	properties             // RequestType, StackId and so on
-	given, old  properties // ResourceProperties and OldResourceProperties
+	object             // RequestType, StackId and so on
+	given, old  object // ResourceProperties and OldResourceProperties
 	responseURL *url.URL
 	came        time.Time
 	withheld    *secrets
@@ -43,14 +43,14 @@ type event struct {
 
 // decode fails where nobody could be answered: then the event is not CloudFormation's.
 func decode(payload []byte) (ev event, err error) {
-	if err := json.Unmarshal(payload, &ev.properties); err != nil {
+	if err := json.Unmarshal(payload, &ev.object); err != nil {
 		return ev, fmt.Errorf("not a CloudFormation request: %w", err)
 	}
 	if ev.text("StackId") == "" || ev.text("RequestId") == "" || ev.text("LogicalResourceId") == "" {
 		return ev, errors.New("not a CloudFormation request: StackId, RequestId or LogicalResourceId is missing")
 	}
-	_ = json.Unmarshal(ev.properties["ResourceProperties"], &ev.given) // properties that are no object are none
-	_ = json.Unmarshal(ev.properties["OldResourceProperties"], &ev.old)
+	_ = json.Unmarshal(ev.object["ResourceProperties"], &ev.given) // properties that are no object are none
+	_ = json.Unmarshal(ev.object["OldResourceProperties"], &ev.old)
 	if ev.responseURL, err = parseResponseURL(ev.text("ResponseURL")); err != nil {
 		return ev, err
 	}

@@ -22,7 +22,7 @@ func FuzzDecode(f *testing.F) {
 	f.Fuzz(func(t *testing.T, payload []byte) {
 		ev, err := decode(payload)
 		if err != nil {
-			if raw := (properties{}); json.Unmarshal(payload, &raw) == nil {
+			if raw := (object{}); json.Unmarshal(payload, &raw) == nil {
 				if secret := raw.text("ResponseURL"); len(secret) > 8 && strings.Contains(err.Error(), secret) {
 					t.Errorf("the error shows the ResponseURL: %v", err)
 				}
@@ -66,7 +66,7 @@ func FuzzCheck(f *testing.F) {
 			"RoleArn": roleArn, "ExternalId": externalID, "TicketId": ticketID,
 			"Access": access, "AccessExpires": accessExpires, "TemplateVersion": templateVersion,
 		}
-		ev := event{given: properties{}, withheld: new(secrets)}
+		ev := event{given: object{}, withheld: new(secrets)}
 		for name, value := range given {
 			ev.given[name] = marshal(value)
 		}

@@ -77,9 +77,9 @@ type property struct {
 	must     string // for the customer, behind the name
 }
 
-// properties are what is wanted of an event. Access that has expired before anybody could come in is none: a launch
-// that looks well and lets nobody in would say so nowhere.
-func (r *registration) properties(ev event) []property {
+// wanted are the properties that make up the registration. An AccessExpires that has passed before anybody could come
+// in is not valid: a launch that looks well and lets nobody in would say so nowhere.
+func (r *registration) wanted(ev event) []property {
 	after, which := time.Date(2019, 12, 31, 23, 59, 59, 0, time.UTC), "from 2020 on"
 	if ev.opensAccess() && ev.came.After(after) {
 		after, which = ev.came, "that has not passed"
@@ -110,7 +110,7 @@ func (r *registration) properties(ev event) []property {
 // check takes over the properties that are valid, and tells what is wrong with the others.
 func (r *registration) check(ev event) error {
 	var wrong []string
-	for _, p := range r.properties(ev) {
+	for _, p := range r.wanted(ev) {
 		value := ev.given.text(p.name)
 		switch {
 		case ev.given.absent(p.name):
