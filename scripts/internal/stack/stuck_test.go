@@ -4,6 +4,7 @@ import (
 	"testing"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/iam"
 	"github.com/aws/aws-sdk-go-v2/service/lambda"
 
 	"github.com/doitintl/aws-ro-access/scripts/internal/awscli"
@@ -24,10 +25,7 @@ func TestAStuckDeleteHasAWayOut(t *testing.T) {
 			t.Parallel()
 			s := newCustomer(t).launch(parameters{"TicketId": openTicket})
 			session, outputs := s.enter(), s.outputs
-			_, err := lambda.NewFromConfig(s.config).DeleteFunction(t.Context(), &lambda.DeleteFunctionInput{
-				FunctionName: aws.String(s.made()["RegistrationFunction"]),
-			})
-			s.must(err)
+			s.deleteFunction()
 			s.want(s.delete(), "DELETE_FAILED")
 
 			command := "aws cloudformation delete-stack --region " + region + " --stack-name " + s.name + " " + wayOut
@@ -41,4 +39,32 @@ func TestAStuckDeleteHasAWayOut(t *testing.T) {
 			s.wantEnded(session)
 		})
 	}
+}
+
+// Without the function a dismissal goes back, and the access with it, which
+// nobody may take for an end. What ends it then is one change of the role.
+// (The emulator has no ContinueUpdateRollback, with which such a stack lives on.)
+func TestADismissalThatWentBackEndsByHand(t *testing.T) {
+	t.Parallel()
+	s := newCustomer(t).launch(parameters{"TicketId": openTicket})
+	session, outputs := s.enter(), s.outputs
+	s.deleteFunction()
+	s.want(s.update(parameters{"Access": "dismissed"}), "UPDATE_ROLLBACK_FAILED")
+	s.outputs = outputs
+	s.wantIn()
+
+	_, err := iam.NewFromConfig(s.config).DetachRolePolicy(t.Context(), &iam.DetachRolePolicyInput{
+		RoleName: aws.String(s.roleName()), PolicyArn: aws.String(securityAudit),
+	})
+	s.must(err)
+	s.wantRefused("the open session's next call", s.lists(session))
+	s.wantRefused("a new session's first call", s.lists(s.enter()))
+}
+
+func (s *stack) deleteFunction() {
+	s.Helper()
+	_, err := lambda.NewFromConfig(s.config).DeleteFunction(s.Context(), &lambda.DeleteFunctionInput{
+		FunctionName: aws.String(s.made()["RegistrationFunction"]),
+	})
+	s.must(err)
 }
