@@ -97,11 +97,24 @@ func (r *running) send(t testing.TB, c *call) answer {
 }
 
 func (r *running) try(t testing.TB, c *call) (answer, error) {
+	request, err := r.request(t, c)
+	if err != nil {
+		return answer{}, err
+	}
+	response, err := r.http.Do(request)
+	if err != nil {
+		return answer{}, err
+	}
+	defer func() { _ = response.Body.Close() }() // read-only
+	return readAnswer(response)
+}
+
+func (r *running) request(t testing.TB, c *call) (*http.Request, error) {
 	body := c.body
 	if body == nil {
 		var err error
 		if body, err = json.Marshal(c.members); err != nil {
-			return answer{}, err
+			return nil, err
 		}
 	}
 	proof := presign(t, c.as, c.region, c.at, "https://"+stsHost(c.region), map[string]string{
@@ -116,7 +129,7 @@ func (r *running) try(t testing.TB, c *call) (answer, error) {
 	}
 	request, err := http.NewRequestWithContext(ctx, c.method, r.url+c.path, bytes.NewReader(body))
 	if err != nil {
-		return answer{}, err
+		return nil, err
 	}
 	request.Header = http.Header{
 		"Content-Type": {"application/json"}, "User-Agent": {"doit-aws-ro-access/1.0.0"},
@@ -128,12 +141,7 @@ func (r *running) try(t testing.TB, c *call) (answer, error) {
 	if c.chunked {
 		request.ContentLength = -1
 	}
-	response, err := r.http.Do(request)
-	if err != nil {
-		return answer{}, err
-	}
-	defer func() { _ = response.Body.Close() }() // read-only
-	return readAnswer(response)
+	return request, nil
 }
 
 // readAnswer holds every answer to the contract.

@@ -17,9 +17,11 @@ import (
 type crowd struct {
 	net.Listener
 
+	most    int
+	request time.Duration // how long one may take from its first byte
+
 	mu      sync.Mutex
 	room    *sync.Cond // somebody left, or waits
-	most    int
 	open    int
 	waiting *list.List // of connections without a whole request, the longest first
 	stopped bool
@@ -36,8 +38,8 @@ type connection struct {
 	began  time.Time // when the first byte of this request came, zero before
 }
 
-func newCrowd(listener net.Listener, most int) *crowd {
-	c := &crowd{Listener: listener, most: most, waiting: list.New()}
+func newCrowd(listener net.Listener, most int, request time.Duration) *crowd {
+	c := &crowd{Listener: listener, most: most, request: request, waiting: list.New()}
 	c.room = sync.NewCond(&c.mu)
 	return c
 }
@@ -116,6 +118,17 @@ func (c *connection) Read(b []byte) (int, error) {
 		}
 	}
 	return n, err
+}
+
+// SetReadDeadline is net/http's. No part of a request is waited for longer than all
+// of it may take: handshake, headers and body have limits of their own, one after another.
+func (c *connection) SetReadDeadline(t time.Time) error {
+	c.crowd.mu.Lock()
+	defer c.crowd.mu.Unlock()
+	if end := c.began.Add(c.crowd.request); !c.began.IsZero() && t.After(end) {
+		t = end
+	}
+	return c.Conn.SetReadDeadline(t)
 }
 
 // begun is when the request began. Of the first one on a connection that is when

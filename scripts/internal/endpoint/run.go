@@ -13,7 +13,11 @@ import (
 	"os/signal"
 	"runtime/debug"
 	"syscall"
+	"time"
 )
+
+// mostToEnd is how long the end may take: farewell, and a second for the database.
+const mostToEnd = farewell + time.Second
 
 // Main is the program. A signal ends what has begun, and a second one ends it at once.
 func Main() (status int) {
@@ -24,7 +28,10 @@ func Main() (status int) {
 	go func() {
 		<-signals
 		stop()
-		<-signals
+		select {
+		case <-signals:
+		case <-time.After(mostToEnd): // the disk does not answer; what was said to be taken is on it
+		}
 		os.Exit(1)
 	}()
 	// The garbage of one request is nothing to collect: a tenth of the processor's time. The limit lets more
@@ -47,5 +54,9 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	if err != nil {
 		return err
 	}
-	return serve(ctx, o, stdout, slog.New(slog.NewJSONHandler(stderr, nil)))
+	err = serve(ctx, o, stdout, slog.New(slog.NewJSONHandler(stderr, nil)))
+	if ctx.Err() != nil && errors.Is(err, context.Canceled) {
+		return nil // a signal came before anything had begun
+	}
+	return err
 }

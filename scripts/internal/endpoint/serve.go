@@ -1,14 +1,18 @@
 package endpoint
 
 import (
+	"bytes"
 	"context"
 	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
+	"log"
 	"log/slog"
 	"net"
 	"net/http"
+	"strings"
+	"syscall"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -32,6 +36,9 @@ const (
 
 // serve runs the endpoint until the context ends.
 func serve(ctx context.Context, o options, stdout io.Writer, log *slog.Logger) error {
+	if err := enoughFiles(o); err != nil {
+		return err
+	}
 	certificate, err := tls.LoadX509KeyPair(o.cert, o.key)
 	if err != nil {
 		return fmt.Errorf("read -cert and -key: %w", err)
@@ -68,6 +75,23 @@ func serve(ctx context.Context, o options, stdout io.Writer, log *slog.Logger) e
 	stop()
 	<-forgetting
 	return errors.Join(err, e.store.close())
+}
+
+// enoughFiles tells whether the process may open as many files as the options let
+// it: a connection more would be a caller whom nobody takes.
+func enoughFiles(o options) error {
+	const spare = 32 // listeners, the log, the database's own
+	// A question has a connection of its own, and as many are kept for the next ones.
+	most := o.connections + 2*(o.limits.identityCalls+o.limits.roleCalls) + mostReaders + spare
+	var may syscall.Rlimit // which the runtime has raised as far as it can
+	if err := syscall.Getrlimit(syscall.RLIMIT_NOFILE, &may); err != nil {
+		return fmt.Errorf("read how many files may be open: %w", err)
+	}
+	if may.Cur < uint64(most) { // #nosec G115 -- positive
+		return fmt.Errorf("with -connections %d up to %d files are open, and the system allows %d:"+
+			" raise its limit (ulimit -n, or LimitNOFILE= of systemd)", o.connections, most, may.Cur)
+	}
+	return nil
 }
 
 // findCredentials finds those of DoiT's role in the usual AWS environment. It
@@ -124,7 +148,7 @@ func (e *endpoint) listen(ctx context.Context, o options, certificate tls.Certif
 		MinVersion:             tls.VersionTLS12,
 		SessionTicketsDisabled: true, // a function calls once, and has nothing to take up
 	}
-	callers := newCrowd(public, o.connections)
+	callers := newCrowd(public, o.connections, o.limits.request)
 	watch(registrations)
 	ended := make(chan error, 2)
 	servers := []*http.Server{registrations}
@@ -159,10 +183,25 @@ func (e *endpoint) server(handler http.Handler) *http.Server {
 		IdleTimeout:       e.limits.idle,
 		MaxHeaderBytes:    headerLimit,
 		Protocols:         &http.Protocols{},
-		ErrorLog:          slog.NewLogLogger(e.log.Handler(), slog.LevelWarn),
+		ErrorLog:          log.New(protocolLog{e.log}, "", 0),
+
+		DisableGeneralOptionsHandler: true, // "OPTIONS *" is a path like any other
 	}
 	server.Protocols.SetHTTP1(true) // a stranger's HTTP/2 costs more than it is worth
 	return server
+}
+
+// protocolLog takes net/http's own lines. They quote what nobody has proved, and as
+// much as a stranger likes; a panic's stack is ours.
+type protocolLog struct{ log *slog.Logger }
+
+func (p protocolLog) Write(line []byte) (int, error) {
+	text := string(bytes.TrimSpace(line))
+	if !strings.HasPrefix(text, "http: panic serving ") {
+		text = cut(text, longestLogged)
+	}
+	p.log.Warn(text)
+	return len(line), nil
 }
 
 // shutDown lets the servers end what has begun. What does not end in time is

@@ -32,6 +32,7 @@ func newSTSClient(base *url.URL) *stsClient {
 		DisableCompression:  true,
 
 		MaxResponseHeaderBytes: stsAnswerLimit,
+		MaxIdleConns:           theLimits.identityCalls + theLimits.roleCalls,
 		MaxIdleConnsPerHost:    theLimits.identityCalls + theLimits.roleCalls,
 		IdleConnTimeout:        time.Minute,
 	}}

@@ -1,0 +1,179 @@
+package endpoint
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"crypto/tls"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"os/exec"
+	"runtime"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// TestLargeRequestsTakeLittleMemory: 500 callers whose thousands of headers are read
+// wait for STS. It runs alone, since what others allocate counts too.
+func TestLargeRequestsTakeLittleMemory(t *testing.T) {
+	const callers = 500
+	asked, goOn := make(chan struct{}, callers), make(chan struct{})
+	r, _ := startScripted(t, scripted{identify: func(http.ResponseWriter, *http.Request) {
+		asked <- struct{}{}
+		<-goOn
+	}}, nil, func(o *options) { o.limits.identityCalls, o.limits.identity = callers, time.Minute })
+	defer close(goOn)
+	large := r.newCall(somebody, "Create", nil)
+	large.header = func(h http.Header) {
+		for i := range 2000 {
+			h[strconv.FormatInt(int64(i+36*36), 36)] = []string{""}
+		}
+	}
+	request, err := r.request(t, large)
+	var text bytes.Buffer
+	if err = errors.Join(err, request.Write(&text)); err != nil {
+		t.Fatal(err)
+	}
+	before := heap()
+	for range callers {
+		if _, err := r.dial(t).Write(text.Bytes()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for range callers {
+		<-asked
+	}
+	if grown := heap() - before; grown > callers*100<<10 {
+		t.Errorf("%d callers take %d KB each", callers, grown/callers>>10)
+	}
+}
+
+// heap is what is in use, without garbage.
+func heap() uint64 {
+	runtime.GC()
+	var m runtime.MemStats
+	runtime.ReadMemStats(&m)
+	return m.HeapAlloc
+}
+
+func TestTheProtocolsLinesAreShort(t *testing.T) {
+	t.Parallel()
+	r := start(t, nil)
+	settings := r.http.Transport.(*http.Transport).TLSClientConfig.Clone()
+	for range 200 {
+		settings.NextProtos = append(settings.NextProtos, strings.Repeat("\x01", 255))
+	}
+	dialer := &tls.Dialer{Config: settings}
+	if conn, err := dialer.DialContext(t.Context(), "tcp", r.audience); err == nil {
+		_ = conn.Close()
+		t.Error("a protocol that nobody knows is spoken")
+	}
+	r.log.await(t, "unsupported application protocols")
+	for line := range strings.Lines(r.log.String()) {
+		var said struct{ Level, Msg string }
+		if err := json.Unmarshal([]byte(line), &said); err != nil || said.Level != "WARN" {
+			t.Errorf("the log has %.100s", line)
+		}
+		if len(line) > 512+100 {
+			t.Errorf("a line of the log has %d bytes", len(line))
+		}
+	}
+}
+
+// TestNoPartOfARequestIsWaitedForLongerThanAllOfIt: headers and body have five
+// seconds each by their own limits, and the request one.
+func TestNoPartOfARequestIsWaitedForLongerThanAllOfIt(t *testing.T) {
+	t.Parallel()
+	for name, part := range map[string]string{"half headers": halfRequest[:30], "half a body": halfRequest} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			r := start(t, nil, func(o *options) { o.limits.request = time.Second })
+			began := time.Now()
+			conn := r.dial(t)
+			if _, err := io.WriteString(conn, part); err != nil {
+				t.Fatal(err)
+			}
+			if part == halfRequest {
+				response, err := http.ReadResponse(bufio.NewReader(conn), nil)
+				if err != nil {
+					t.Fatal(err)
+				}
+				if a, err := readAnswer(response); err != nil || a.problem.Type != bodyIncomplete.Type {
+					t.Errorf("the answer is %v, %v", a, err)
+				}
+			}
+			closed(t, conn)
+			if took := time.Since(began); took > 4*time.Second {
+				t.Errorf("it was waited for %v", took)
+			}
+		})
+	}
+}
+
+func TestOptionsOfEverythingIsAPathLikeAnyOther(t *testing.T) {
+	t.Parallel()
+	r := start(t, nil)
+	conn := r.dial(t)
+	if _, err := io.WriteString(conn, "OPTIONS * HTTP/1.1\r\nHost: x\r\n\r\n"); err != nil {
+		t.Fatal(err)
+	}
+	response, err := http.ReadResponse(bufio.NewReader(conn), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if a, err := readAnswer(response); err != nil || a.problem.Type != notFound.Type {
+		t.Errorf("the answer is %v, %v", a, err)
+	}
+}
+
+// TestTheStartTellsWhereFilesAreTooFew, since each connection is one.
+func TestTheStartTellsWhereFilesAreTooFew(t *testing.T) {
+	t.Parallel()
+	const others = 2*(256+256) + 64 + 32
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second) // one that starts does not end
+	defer cancel()
+	for connections, enough := range map[int]bool{100: true, 101: false} {
+		endpoint := program(t, "-verify-role=false", "-connections", fmt.Sprint(connections))
+		process := exec.CommandContext(ctx, "sh", append([]string{ // #nosec G204 -- this test
+			"-c", fmt.Sprintf(`ulimit -n %d && exec "$0" "$@"`, 100+others),
+		}, endpoint.Args...)...)
+		process.Env = endpoint.Env
+		if enough {
+			r := startProgram(t, process)
+			r.expect(t, r.newCall(somebody, "Get", nil), invalidRegistration)
+			continue
+		}
+		var said bytes.Buffer
+		process.Stderr = &said
+		want := fmt.Sprintf("endpoint: with -connections 101 up to %d files are open, and the system allows %d:",
+			101+others, 100+others)
+		if err := process.Run(); err == nil || !strings.HasPrefix(said.String(), want) {
+			t.Errorf("it ended with %v and says %q, want %q", err, &said, want)
+		}
+	}
+}
+
+func TestASignalAtTheStartIsNoError(t *testing.T) {
+	t.Parallel()
+	asked := make(chan struct{}, 10)
+	mute := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		asked <- struct{}{}
+		<-r.Context().Done()
+	}))
+	t.Cleanup(mute.Close)
+	process := program(t)
+	process.Env = append(withoutVariables(process.Env, "AWS_ACCESS_KEY_ID", "AWS_EC2_METADATA_DISABLED"),
+		"AWS_EC2_METADATA_SERVICE_ENDPOINT="+mute.URL)
+	if err := process.Start(); err != nil {
+		t.Fatal(err)
+	}
+	<-asked
+	end(t, process, syscall.SIGTERM)
+}
