@@ -81,6 +81,18 @@ func TestWhatNarrowsAnAccessWaitsForNothing(t *testing.T) {
 			before: []step{create(1, until, nil)},
 			event:  create(2, m{"ticketId": "1", "accessExpires": early}, ticketNotOpen), status: registrations.Active,
 		},
+		"a Create that says what the row says": {
+			before: []step{create(1, open, nil)},
+			event:  create(2, open, ticketNotOpen), status: registrations.Active,
+		},
+		"a change is taken back after it came twice": {
+			before: []step{create(1, open, nil), update(2, until, nil), update(3, until, nil)},
+			event:  update(4, open, nil), status: registrations.Active,
+		},
+		"an end brought forward under the former ticket": {
+			before: []step{create(1, until, nil), update(2, m{"accessExpires": late}, nil)},
+			event:  update(3, m{"ticketId": "1", "accessExpires": early}, ticketNotOpen), status: registrations.Active,
+		},
 		"an earlier end of what is deleted": {
 			before: []step{create(1, until, nil), deletion(2, nil, nil)},
 			event:  update(3, m{"ticketId": "1", "accessExpires": early}, ticketNotOpen), status: registrations.Deleted,

@@ -1,6 +1,7 @@
 package endpoint
 
 import (
+	"fmt"
 	"net/http"
 	"strings"
 	"testing"
@@ -140,6 +141,11 @@ func TestEventsInEveryOrder(t *testing.T) {
 			deletion(1, nil, notRegistered),
 			create(1, old, overtaken),
 		}, status: "deleted", events: 1},
+		"another Delete of its second": {steps: []step{
+			create(1, old, nil),
+			deletion(2, nil, nil),
+			deletion(2, m{"requestId": "another"}, notRegistered),
+		}, status: "deleted", events: 3},
 		"an Update after a Delete of its second": {steps: []step{
 			create(1, old, nil),
 			deletion(2, nil, nil),
@@ -450,4 +456,26 @@ func TestAnEventFromTheFutureCountsAsWhenItCameFirst(t *testing.T) {
 	if r, err := kept.find(t.Context(), e); err != nil || !r.issuedAt.Equal(first) {
 		t.Errorf("it counts as issued at %v (%v), want %v", r.issuedAt, err, first)
 	}
+}
+
+// TestACreateFromTheFutureDoesNotPassADeleteOfItsSecond: both count as issued when they came, and of one second
+// a Delete is the last. The clock may strike between the two, so it takes a try or more.
+func TestACreateFromTheFutureDoesNotPassADeleteOfItsSecond(t *testing.T) {
+	t.Parallel()
+	r, _ := startScripted(t, scripted{}, []string{"-verify-role=false"})
+	const tries = 20
+	for try := range tries {
+		role := map[string]any{"roleArn": fmt.Sprint(roleArn, try)}
+		r.expect(t, deletion(4, role, notRegistered).call(r, time.Now()), notRegistered)
+		a := r.send(t, create(4, role, nil).call(r, time.Now()))
+		if a.problem.Type == overtaken.Type {
+			return
+		}
+		for _, row := range r.list(t) {
+			if events := row.History; len(events) == 2 && events[0].IssuedAt == events[1].IssuedAt {
+				t.Fatalf("the Create is answered %v behind a Delete of its second, %s", a, events[0].IssuedAt)
+			}
+		}
+	}
+	t.Errorf("in none of %d tries did a Create come in the second of its Delete", tries)
 }

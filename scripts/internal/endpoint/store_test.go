@@ -6,7 +6,9 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"os"
 	"path/filepath"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -204,31 +206,35 @@ func TestADeletedRowIsForgottenAfterSevenDays(t *testing.T) {
 	t.Parallel()
 	file := filepath.Join(t.TempDir(), "registrations.db")
 	r, _ := startScripted(t, scripted{}, []string{"-db", file})
-	for _, role := range []string{"Forgotten", "Kept", "Stands"} {
-		members := map[string]any{"roleArn": roleArn + role}
-		r.expect(t, r.newCall(somebody, "Create", members), nil)
-		if role != "Stands" {
-			r.expect(t, r.newCall(somebody, "Delete", members), nil)
-		}
+	send := func(requestType, role string) {
+		t.Helper()
+		r.expect(t, r.newCall(somebody, requestType, map[string]any{"roleArn": roleArn + role}), nil)
 	}
+	for _, role := range []string{"Forgotten", "Kept", "Stands", "Today"} {
+		send("Create", role)
+	}
+	send("Delete", "Forgotten")
+	send("Delete", "Kept")
 	holder := database(t, file)
 	for role, age := range map[string]time.Duration{
-		"Forgotten": 7*24*time.Hour + time.Minute, "Kept": 7*24*time.Hour - time.Minute, "Stands": 30 * 24 * time.Hour,
+		"Forgotten": 7*24*time.Hour + time.Minute, "Kept": 7*24*time.Hour - time.Minute,
+		"Stands": 30 * 24 * time.Hour, "Today": 30 * 24 * time.Hour,
 	} {
 		taken := time.Now().Add(-age).Unix()
 		do(t, holder, "UPDATE registrations SET taken_at = ? WHERE role_arn = ?", taken, roleArn+role)
 	}
+	send("Delete", "Today") // its seven days begin now, however old it is
 	again, _ := startScripted(t, scripted{identify: bySession}, []string{"-db", file})
 	left := map[string]bool{}
 	for _, row := range again.list(t) {
 		left[row.RoleArn] = true
 	}
-	if !left[roleArn+"Kept"] || !left[roleArn+"Stands"] || len(left) != 2 {
+	if !left[roleArn+"Kept"] || !left[roleArn+"Stands"] || !left[roleArn+"Today"] || len(left) != 3 {
 		t.Errorf("the rows left are %v", left)
 	}
 	var events int
 	err := holder.QueryRowContext(t.Context(), "SELECT count(*) FROM history").Scan(&events)
-	if err != nil || events != 3 {
+	if err != nil || events != 5 {
 		t.Errorf("%d events are left, %v", events, err)
 	}
 	// Whom DoiT was let into is not forgotten.
@@ -458,6 +464,57 @@ func TestTheRowThatWasDeletedFirstMakesRoom(t *testing.T) {
 	for _, row := range r.list(t) {
 		if row.RoleArn == roleArn+"b" {
 			t.Error("another row than the oldest made room")
+		}
+	}
+}
+
+// TestADeleteForgetsBothExternalIDs: the one that the row says, and the one that it said before.
+func TestADeleteForgetsBothExternalIDs(t *testing.T) {
+	t.Parallel()
+	file := filepath.Join(t.TempDir(), "registrations.db")
+	r, _ := startScripted(t, scripted{}, []string{"-db", file, "-verify-role=false"})
+	base := time.Now().Add(-time.Hour)
+	former, last := map[string]any{"externalId": "the-former-one"}, map[string]any{"externalId": "the-last-one"}
+	r.expect(t, create(1, former, nil).call(r, base), nil)
+	r.expect(t, update(2, last, nil).call(r, base), nil)
+	reader := database(t, file)
+	known := func() (said string) {
+		t.Helper()
+		err := reader.QueryRowContext(t.Context(), `
+			SELECT saying || previous || group_concat(entry) FROM registrations JOIN history ON registration_id = id`,
+		).Scan(&said)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return said
+	}
+	if said := known(); !strings.Contains(said, "the-former-one") || !strings.Contains(said, "the-last-one") {
+		t.Errorf("before the Delete the database says %s", said)
+	}
+	r.expect(t, deletion(3, last, nil).call(r, base), nil)
+	if said := known(); strings.Contains(said, "the-former-one") || strings.Contains(said, "the-last-one") {
+		t.Errorf("after the Delete the database says %s", said)
+	}
+}
+
+// TestTheDatabaseIsItsOwnersAlone, where whoever starts the endpoint has forbidden nothing to new files.
+func TestTheDatabaseIsItsOwnersAlone(t *testing.T) {
+	t.Parallel()
+	file := filepath.Join(t.TempDir(), "registrations.db")
+	sts := countSTS(t, scripted{})
+	process := program(t, "-sts", sts.url, "-db", file, "-verify-role=false")
+	process.Path = "/bin/sh"
+	process.Args = append([]string{"sh", "-c", `umask 0 && exec "$0" "$@"`}, process.Args...)
+	r := startProgram(t, process)
+	r.expect(t, r.newCall(somebody, "Create", nil), nil)
+	for _, name := range []string{file, file + "-wal", file + "-shm"} {
+		about, err := os.Stat(name)
+		if err != nil {
+			t.Error(err)
+			continue
+		}
+		if mode := about.Mode(); mode != 0o600 {
+			t.Errorf("%s is %v", filepath.Base(name), mode)
 		}
 	}
 }
