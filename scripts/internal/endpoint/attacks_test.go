@@ -65,6 +65,11 @@ func body(change func([]byte) []byte) func(*testing.T, *running, *call) {
 	}
 }
 
+// chunked sends so many bytes without saying how many they are.
+func chunked(size int) func(*testing.T, *running, *call) {
+	return func(_ *testing.T, _ *running, c *call) { c.chunked, c.body = true, bytes.Repeat([]byte("x"), size) }
+}
+
 // member adds raw JSON to a good body.
 func member(text string) func(*testing.T, *running, *call) {
 	return body(func(b []byte) []byte { return append(append(b[:len(b)-1:len(b)-1], text...), '}') })
@@ -117,13 +122,26 @@ func TestSizesAndFormsAreRefusedBeforeAnybodyIsAsked(t *testing.T) {
 		},
 		{
 			name:   "a body one byte too long",
-			change: body(func(b []byte) []byte { return append(b, bytes.Repeat([]byte(" "), bodyLimit+1-len(b))...) }),
+			change: body(func(b []byte) []byte { return append(b, bytes.Repeat([]byte(" "), 16385-len(b))...) }),
 			want:   bodyTooLarge,
 		},
 		{
+			name:   "no JSON, but no byte too long",
+			change: body(func([]byte) []byte { return bytes.Repeat([]byte("x"), 16384) }),
+			want:   invalidRegistration,
+		},
+		{name: "a chunked body one byte too long", change: chunked(16385), want: bodyTooLarge},
+		{name: "a chunked body without an end in sight", change: chunked(10 << 20), want: bodyTooLarge},
+		{name: "a chunked body that is no byte too long", change: chunked(16384), want: invalidRegistration},
+		{
 			name:   "a proof one byte too long",
-			change: header("X-Doit-Caller-Identity", strings.Repeat("x", proofLimit+1)),
+			change: header("X-Doit-Caller-Identity", strings.Repeat("x", 8193)),
 			want:   proofTooLarge,
+		},
+		{
+			name:   "no proof, but no byte too long",
+			change: header("X-Doit-Caller-Identity", strings.Repeat("x", 8192)),
+			want:   invalidProof,
 		},
 		{
 			name:   "two proofs that are too long together",
