@@ -144,6 +144,23 @@ func TestALongListIsReadInPieces(t *testing.T) {
 	}
 }
 
+// TestAPageHasAThousandRowsAtMost, also where more are asked for, and where nobody says how many.
+func TestAPageHasAThousandRowsAtMost(t *testing.T) {
+	t.Parallel()
+	file := filepath.Join(t.TempDir(), "registrations.db")
+	fill(t, file, 1001)
+	r, _ := startScripted(t, scripted{}, []string{"-db", file, "-verify-role=false"})
+	for query, want := range map[string]int{"": 1000, "?limit=999": 999, "?limit=1001": 1000, "?limit=100000": 1000} {
+		response, text := r.get(t, path+query, "", http.MethodGet)
+		if rows := strings.Count(text, `"roleArn":"fill-`); rows != want {
+			t.Errorf("%s%s has %d rows, want %d", path, query, rows, want)
+		}
+		if response.Header.Get("Link") == "" {
+			t.Errorf("%s%s does not say that there are more", path, query)
+		}
+	}
+}
+
 // TestAListOfManyTakesNoMoreThanAPage of it, neither of memory nor of anybody's
 // time. It runs alone, since what others allocate counts too.
 func TestAListOfManyTakesNoMoreThanAPage(t *testing.T) {

@@ -67,7 +67,7 @@ func open(t *testing.T, conn *tls.Conn) bool {
 }
 
 // closed waits until the endpoint has closed the connection.
-func closed(t *testing.T, conn *tls.Conn) {
+func closed(t *testing.T, conn net.Conn) {
 	t.Helper()
 	if err := conn.SetReadDeadline(time.Now().Add(20 * time.Second)); err != nil {
 		t.Fatal(err)
@@ -118,12 +118,62 @@ func TestAWholeRequestMakesRoomForNobody(t *testing.T) {
 	defer func() { _ = third.Close() }() // the endpoint may have been first
 	close(goOn)
 	all.Wait()
+	r.letsIn(t, third)
+}
+
+// letsIn wants the endpoint to speak with who has dialled.
+func (r *running) letsIn(t *testing.T, dialled net.Conn) {
+	t.Helper()
 	settings := r.http.Transport.(*http.Transport).TLSClientConfig.Clone()
 	settings.ServerName, _, _ = net.SplitHostPort(r.audience)
 	patience, cancel := context.WithTimeout(t.Context(), 20*time.Second)
 	defer cancel()
-	if err := tls.Client(third, settings).HandshakeContext(patience); err != nil {
-		t.Errorf("both are answered, and the third still waits: %v", err)
+	if err := tls.Client(dialled, settings).HandshakeContext(patience); err != nil {
+		t.Errorf("there is room, and who has dialled still waits: %v", err)
+	}
+}
+
+// TestWhoGoesMakesRoom at once for who waits already, although its whole request made room for nobody.
+func TestWhoGoesMakesRoom(t *testing.T) {
+	t.Parallel()
+	for name, hangsUp := range map[string]bool{"answered": false, "before it is answered": true} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			asked, goOn := make(chan struct{}), make(chan struct{})
+			r, _ := startScripted(t, scripted{identify: func(w http.ResponseWriter, r *http.Request) {
+				close(asked)
+				select {
+				case <-goOn:
+				case <-r.Context().Done():
+				}
+				says(http.StatusOK, identityOf(customer, "doit-RegistrationRole"))(w, r)
+			}}, []string{"-connections", "1", "-verify-role=false"})
+			first := r.newCall(somebody, "Create", nil)
+			first.chunked = true // its connection ends with the answer
+			ctx, hangUp := context.WithCancel(t.Context())
+			defer hangUp()
+			first.ctx = ctx
+			answered := make(chan error, 1)
+			go func() {
+				_, err := r.try(t, first)
+				answered <- err
+			}()
+			<-asked
+			second, err := net.Dial("tcp", r.audience)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer func() { _ = second.Close() }() // the endpoint may have been first
+			if hangsUp {
+				hangUp()
+			} else {
+				close(goOn)
+			}
+			if err := <-answered; (err != nil) != hangsUp {
+				t.Errorf("the first is told %v", err)
+			}
+			r.letsIn(t, second)
+		})
 	}
 }
 
@@ -189,6 +239,47 @@ func TestAHalfBodyIsNotWaitedFor(t *testing.T) {
 		t.Errorf("the answer is %v, %v", a, err)
 	}
 	closed(t, conn)
+}
+
+// TestHalfHeadersAreNotWaitedFor, nor is half a handshake: either has five seconds to be whole.
+func TestHalfHeadersAreNotWaitedFor(t *testing.T) {
+	t.Parallel()
+	const half = "POST /v1/registrations HTTP/1.1\r\nHost: x\r\nContent-Le"
+	r, _ := startScripted(t, scripted{}, nil, func(o *options) { o.limits.idle = time.Hour })
+	first, second := r.dial(t), r.dial(t)
+	write(t, second, wholeRequest)
+	response, err := http.ReadResponse(bufio.NewReader(second), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if a, err := readAnswer(response); err != nil || a.closes {
+		t.Errorf("a whole request is answered %v, %v, and ends its connection: %v", a, err, a.closes)
+	}
+	began := time.Now()
+	plain, err := net.Dial("tcp", r.audience)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = plain.Close() }() // the endpoint may have been first
+	write(t, plain, "\x16\x03\x01")      // TLS begins so
+	write(t, first, half)
+	write(t, second, half)
+	// All at once: the suite has few tests at a time, and none of them has to wait longer than one does.
+	for of, conn := range map[string]net.Conn{
+		"the first request": first, "the second request": second, "a handshake": plain,
+	} {
+		closed(t, conn)
+		if took := time.Since(began); took < 4*time.Second || took > 8*time.Second {
+			t.Errorf("half of %s was waited for %v", of, took)
+		}
+	}
+}
+
+func write(t *testing.T, conn net.Conn, text string) {
+	t.Helper()
+	if _, err := conn.Write([]byte(text)); err != nil {
+		t.Fatal(err)
+	}
 }
 
 func TestAnIdleConnectionIsNotKept(t *testing.T) {
@@ -318,6 +409,47 @@ func TestSoManyLooksAtRolesAtATime(t *testing.T) {
 	all.Wait()
 }
 
+// TestAnAccountsQueueIsInNobodysWay: however many of an account wait for its share, they take no place of another's.
+func TestAnAccountsQueueIsInNobodysWay(t *testing.T) {
+	t.Parallel()
+	const share, places, crowd = 2, 4, 40
+	looked, goOn := make(chan struct{}, share+crowd), make(chan struct{})
+	r, sts := startScripted(t, scripted{
+		identify: byAccount,
+		assume: func(w http.ResponseWriter, r *http.Request) {
+			first := r.FormValue("ExternalId") == externalID
+			if strings.Contains(r.FormValue("RoleArn"), customer) && first {
+				looked <- struct{}{}
+				select {
+				case <-goOn:
+				case <-r.Context().Done():
+				}
+			}
+			assumable(w, r)
+		},
+	}, nil, func(o *options) { o.limits.roleCalls, o.limits.roleCallsOfAccount = places, share })
+	var all sync.WaitGroup
+	defer all.Wait()
+	letGo := sync.OnceFunc(func() { close(goOn) })
+	defer letGo()
+	wait := func() { all.Go(func() { r.expect(t, r.ofAccount(customer, "Create", oneEvent), nil) }) }
+	for range share {
+		wait()
+		<-looked
+	}
+	for range crowd {
+		wait()
+	}
+	for sts.identify.Load() < share+crowd && !t.Failed() {
+		time.Sleep(time.Millisecond)
+	}
+	r.expect(t, r.ofAccount(stranger, "Create", nil), nil)
+	letGo()
+	for range crowd {
+		<-looked
+	}
+}
+
 func TestNobodyWaitsForAPlaceLongerThanItsClock(t *testing.T) {
 	t.Parallel()
 	g := newGate(2, 1)
@@ -363,6 +495,68 @@ func TestAnAccountSendsSoManyASecond(t *testing.T) {
 	spend("Update", map[string]any{"access": "dismissed", "roleArn": roleArn + "2"})
 	spend("Delete", nil)
 	r.expect(t, r.ofAccount(stranger, "Delete", nil), nil)
+}
+
+// TestAnAccountSendsTenSecondsWorthAtOnce of what gives access, as of what takes it away.
+func TestAnAccountSendsTenSecondsWorthAtOnce(t *testing.T) {
+	t.Parallel()
+	for _, requestType := range []string{"Create", "Delete"} {
+		t.Run(requestType, func(t *testing.T) {
+			t.Parallel()
+			r, _ := startScripted(t, scripted{}, []string{"-per-account", "3", "-verify-role=false"})
+			began, taken := time.Now(), 0
+			for r.send(t, r.newCall(somebody, requestType, nil)).problem.Type != accountTooBusy.Type {
+				if taken++; taken > 1000 {
+					t.Fatal("there is no end")
+				}
+			}
+			// While they were sent, the bucket filled up a little.
+			if most := 30 + int(3*time.Since(began).Seconds()); taken < 30 || taken > most {
+				t.Errorf("%d were answered, want 30 to %d", taken, most)
+			}
+		})
+	}
+}
+
+// TestWhatNarrowsAnAccessIsNotCountedWithTheRest: who has sent too much can still end its access, each way.
+func TestWhatNarrowsAnAccessIsNotCountedWithTheRest(t *testing.T) {
+	t.Parallel()
+	type m = map[string]any
+	for name, members := range map[string]m{
+		"a dismissal":                {"access": "dismissed"},
+		"an end that has passed":     {"accessExpires": "2020-12-31T00:00:00Z"},
+		"an end brought forward":     {"accessExpires": "2098-12-31T00:00:00Z"},
+		"a dismissal of another row": {"access": "dismissed", "roleArn": roleArn + "2"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			r, _ := startScripted(t, scripted{}, []string{"-per-account", "1", "-verify-role=false"})
+			base := time.Now().Add(-time.Hour)
+			// The Create again is no new event. What is left is less than one, for as long as a second at most.
+			row := create(1, m{"accessExpires": "2099-12-31T00:00:00Z"}, nil)
+			for sent := 0; r.send(t, row.call(r, base)).problem.Type != accountTooBusy.Type; sent++ {
+				if sent > 100 {
+					t.Fatal("the account can send without end")
+				}
+			}
+			r.expect(t, update(2, members, nil).call(r, base), nil)
+		})
+	}
+}
+
+// TestAnOvertakenEventIsNotToldToComeAgain: it would be too late then as well.
+func TestAnOvertakenEventIsNotToldToComeAgain(t *testing.T) {
+	t.Parallel()
+	r, _ := startScripted(t, scripted{}, []string{"-per-account", "1", "-tickets", "1"})
+	base := time.Now().Add(-time.Hour)
+	r.expect(t, create(2, nil, nil).call(r, base), nil)
+	closed := update(3, map[string]any{"ticketId": "closed"}, ticketNotOpen)
+	for sent := 0; r.send(t, closed.call(r, base)).problem.Type != accountTooBusy.Type; sent++ {
+		if sent > 100 {
+			t.Fatal("what is refused for its ticket is not counted")
+		}
+	}
+	r.expect(t, update(1, nil, nil).call(r, base), overtaken)
 }
 
 func TestAnAccountSendsAsMuchAsItLikesWhereTheOperatorSaysSo(t *testing.T) {
@@ -444,5 +638,24 @@ func TestACallerWhoHangsUpIsNoError(t *testing.T) {
 	r.log.await(t, "the caller hung up")
 	if log := r.log.String(); strings.Contains(log, `"ERROR"`) {
 		t.Errorf("the log is\n%s", log)
+	}
+}
+
+// TestTheLogsLevelIsWhoseTroubleItIs: an error is the operator's, a warning the caller's.
+func TestTheLogsLevelIsWhoseTroubleItIs(t *testing.T) {
+	t.Parallel()
+	for level, c := range map[string]struct {
+		identify http.HandlerFunc
+		want     *Problem
+	}{
+		"INFO":  {},
+		"WARN":  {identify: stsError(http.StatusForbidden, "SignatureDoesNotMatch"), want: rejectedProof},
+		"ERROR": {identify: stsError(http.StatusInternalServerError, "InternalFailure"), want: stsUnavailable},
+	} {
+		r, _ := startScripted(t, scripted{identify: c.identify}, []string{"-verify-role=false"})
+		r.expect(t, r.newCall(somebody, "Create", nil), c.want)
+		if logged := r.lastLine(t)["level"]; string(logged) != `"`+level+`"` {
+			t.Errorf("the answer %v is logged as %s, want %s", c.want, logged, level)
+		}
 	}
 }
