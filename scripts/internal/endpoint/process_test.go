@@ -3,6 +3,7 @@ package endpoint
 import (
 	"bytes"
 	"database/sql"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"net/http/httptrace"
@@ -136,12 +137,39 @@ func TestASignalEndsWhatHasBegunAndNothingElse(t *testing.T) {
 	if took := time.Since(signalled); took > 4*time.Second {
 		t.Errorf("the connections were closed after %v", took)
 	}
+	// It ends what has begun however long that takes, up to a request's whole clock.
+	<-time.After(time.Until(signalled.Add(2500 * time.Millisecond)))
 	close(goOn)
 	if a := <-answered; a.status != http.StatusOK || !a.closes {
 		t.Errorf("the request under way is answered %v, and its connection closed: %v", a, a.closes)
 	}
 	if err := process.Wait(); err != nil {
 		t.Errorf("the endpoint ended with %v", err)
+	}
+}
+
+// TestNothingKeepsAStoppedEndpointForLong: whoever stops it has a patience of its
+// own (half a minute in ECS and Kubernetes), and kills what is there still.
+func TestNothingKeepsAStoppedEndpointForLong(t *testing.T) {
+	t.Parallel()
+	process := program(t, "-verify-role=false")
+	process.Env = append(process.Env, "GORACE=atexit_sleep_ms=0") // the race detector would take a second of it
+	r := startProgram(t, process)
+	conn, err := net.Dial("tcp", strings.TrimPrefix(r.admin, "http://"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = conn.Close() }) // the endpoint was first
+	// For the body of a GET the admin's listener waits for ever.
+	const endless = "GET / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 9\r\n\r\nhalf"
+	if _, err := conn.Write([]byte(endless)); err != nil {
+		t.Fatal(err)
+	}
+	r.list(t) // came later and is answered, so the first one is under way
+	signalled := time.Now()
+	end(t, process, syscall.SIGTERM)
+	if took := time.Since(signalled); took > 15*time.Second {
+		t.Errorf("it took %v", took)
 	}
 }
 
@@ -292,6 +320,52 @@ func TestTheEnvironmentsFIPSDoesNoHarm(t *testing.T) {
 	r.expect(t, r.newCall(somebody, "Create", nil), nil)
 	if tries := sts.trust.Load() - asked.Load(); tries != 4 || asked.Load() != 1 {
 		t.Errorf("the role was tried %d times, with credentials that were asked for %d times", tries, asked.Load())
+	}
+}
+
+// TestNobodyStandsBetweenTheEndpointAndSTS: a proxy would see proofs and the sessions
+// of roles. Go never asks one for a loopback address, so this STS has a name.
+func TestNobodyStandsBetweenTheEndpointAndSTS(t *testing.T) {
+	t.Parallel()
+	var proxied atomic.Int64
+	proxy := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		proxied.Add(1)
+		http.NotFound(w, r)
+	}))
+	t.Cleanup(proxy.Close)
+	process := program(t, "-sts", "https://sts.invalid", "-verify-role=false")
+	process.Env = append(withoutVariables(process.Env, "NO_PROXY", "no_proxy"),
+		"HTTPS_PROXY="+proxy.URL, "https_proxy="+proxy.URL, "HTTP_PROXY="+proxy.URL, "ALL_PROXY="+proxy.URL)
+	r := startProgram(t, process)
+	r.expect(t, r.newCall(somebody, "Create", nil), stsUnavailable)
+	if count := proxied.Load(); count > 0 {
+		t.Errorf("the proxy was asked %d times", count)
+	}
+}
+
+// TestCredentialsThatNoRoleAdmitsAreToldAtTheStart: the template's roles let in
+// sessions of roles only, and each customer would be told that the role does not open.
+func TestCredentialsThatNoRoleAdmitsAreToldAtTheStart(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		lacks []string // variables
+		lines int
+	}{
+		"a role's": {},
+		"a user's": {lacks: []string{"AWS_SESSION_TOKEN"}, lines: 1},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			process := program(t)
+			process.Env = withoutVariables(process.Env, c.lacks...)
+			r := startProgram(t, process)
+			end(t, process, syscall.SIGTERM) // now all that it says has come
+			said := r.log.String()
+			told := strings.Count(said, `"level":"WARN","msg":"the credentials for AssumeRole are not a role's`)
+			if told != c.lines {
+				t.Errorf("it says %q, want %d lines that warn of the credentials", said, c.lines)
+			}
+		})
 	}
 }
 
