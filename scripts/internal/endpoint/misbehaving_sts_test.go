@@ -26,12 +26,19 @@ func TestAnSTSThatMakesNoSenseProvesNothing(t *testing.T) {
 		"says 403":                  {identify: stsError(403, "SignatureDoesNotMatch"), want: rejectedProof},
 		"says 403 with an identity": {identify: says(403, good), want: rejectedProof},
 		"says 400":                  {identify: stsError(400, "Throttling"), want: stsUnavailable},
+		"says 400, and disabled":    {identify: stsError(400, regionDisabled), want: stsUnavailable},
+		"says 500, and disabled":    {identify: stsError(500, regionDisabled), want: stsUnavailable},
 		"says 401":                  {identify: says(401, ""), want: stsUnavailable},
 		"says 429":                  {identify: says(429, ""), want: stsUnavailable},
 		"says 500":                  {identify: says(500, good), want: stsUnavailable},
 		"says 201":                  {identify: says(201, good), want: stsUnavailable},
 		"is empty":                  {identify: says(200, ""), want: stsUnavailable},
-		"is huge":                   {identify: says(200, good+strings.Repeat(" ", 16<<10)), want: stsUnavailable},
+		"has all that it may":       {identify: says(200, good+strings.Repeat(" ", 16<<10-len(good)))},
+		"has one byte more": {
+			identify: says(200, good+strings.Repeat(" ", 16<<10-len(good)+1)),
+			want:     stsUnavailable,
+		},
+		"is huge": {identify: says(200, good+strings.Repeat(" ", 16<<10)), want: stsUnavailable},
 		"is huge before it begins": {
 			identify: func(w http.ResponseWriter, r *http.Request) {
 				w.Header().Set("X-Huge", strings.Repeat("x", 32<<10))
@@ -90,6 +97,10 @@ func TestAnSTSThatMakesNoSenseProvesNothing(t *testing.T) {
 			want:     stsUnavailable,
 		},
 		"has no ARN": {identify: says(200, strings.Replace(good, "Arn>", "UserId2>", 2)), want: stsUnavailable},
+		"has no user": {
+			identify: says(200, strings.Replace(good, "AROA123456789EXAMPLE:function", "", 1)),
+			want:     stsUnavailable,
+		},
 		"has another account than its ARN": {
 			identify: says(200, identityXML("arn:aws:sts::"+stranger+":assumed-role/x/y", customer)),
 			want:     stsUnavailable,
@@ -103,8 +114,12 @@ func TestAnSTSThatMakesNoSenseProvesNothing(t *testing.T) {
 				strings.Replace(good, customer+"</Account>", "&a;</Account>", 1)),
 			want: stsUnavailable,
 		},
-		"has text in front":         {identify: says(200, "x"+good), want: stsUnavailable},
-		"has text behind":           {identify: says(200, good+"x"), want: stsUnavailable},
+		"has text in front": {identify: says(200, "x"+good), want: stsUnavailable},
+		"has text behind":   {identify: says(200, good+"x"), want: stsUnavailable},
+		"has an instruction in front": {
+			identify: says(200, `<?xml-stylesheet href="x"?>`+good),
+			want:     stsUnavailable,
+		},
 		"has an instruction behind": {identify: says(200, good+`<?xml version="1.0"?>`), want: stsUnavailable},
 		"names nobody":              {identify: says(200, identityXML("x", customer)), want: stsUnavailable},
 		"names a user": {

@@ -131,25 +131,32 @@ func TestAnSTSThatCannotSayWhetherARoleOpensIsUnavailable(t *testing.T) {
 		"failing":               stsError(500, "InternalFailure"),
 		"down":                  says(503, ""),
 		"our own token ran out": stsError(403, "ExpiredToken"),
+		"disabled by a 400":     stsError(400, regionDisabled),
+		"disabled by a 500":     stsError(500, regionDisabled),
 		"a bad role name":       stsError(400, "ValidationError"),
 		"denied by another":     stsError(401, "AccessDenied"),
 		"denied in other words": says(403, "<html>AccessDenied</html>"),
 		"denied without a namespace": says(403,
 			`<ErrorResponse><Error><Code>AccessDenied</Code></Error></ErrorResponse>`),
+		"denied under another root": says(403,
+			strings.ReplaceAll(errorXML("AccessDenied"), "ErrorResponse", "AssumeRoleResponse")),
 		"denied twice": says(403, strings.Repeat(errorXML("AccessDenied"), 2)),
 		"denied behind more than it may say": says(403,
 			strings.Replace(errorXML("AccessDenied"), "<Code>", strings.Repeat(" ", 16<<10)+"<Code>", 1)),
-		"no sense":               says(200, "<html>"),
-		"nothing":                says(200, ""),
-		"an error as success":    says(200, errorXML("AccessDenied")),
-		"a session of no key":    session200("<AccessKeyId>ASIAX</AccessKeyId>", ""),
-		"a session of no secret": session200("<SecretAccessKey>x</SecretAccessKey>", ""),
-		"a session of no token":  session200("<SessionToken>x</SessionToken>", "<SessionToken></SessionToken>"),
-		"two sessions":           says(200, sessionXML+sessionXML),
-		"a session cut short":    says(200, sessionXML[:len(sessionXML)-30]),
-		"a session created":      says(201, sessionXML),
-		"hanging":                slow(""),
-		"hanging up":             func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) },
+		"no sense":                says(200, "<html>"),
+		"nothing":                 says(200, ""),
+		"an error as success":     says(200, errorXML("AccessDenied")),
+		"a session of no key":     session200("<AccessKeyId>ASIAX</AccessKeyId>", ""),
+		"a session of no secret":  session200("<SecretAccessKey>x</SecretAccessKey>", ""),
+		"a session of no token":   session200("<SessionToken>x</SessionToken>", "<SessionToken></SessionToken>"),
+		"a session and more":      session200("<Credentials>", "<Account>"+customer+"</Account><Credentials>"),
+		"a session of two worlds": session200("<Expiration>", `<Expiration xmlns="x">`),
+		"a session with a style":  says(200, `<?xml-stylesheet href="x"?>`+sessionXML),
+		"two sessions":            says(200, sessionXML+sessionXML),
+		"a session cut short":     says(200, sessionXML[:len(sessionXML)-30]),
+		"a session created":       says(201, sessionXML),
+		"hanging":                 slow(""),
+		"hanging up":              func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) },
 		"redirecting": func(w http.ResponseWriter, r *http.Request) {
 			http.Redirect(w, r, "/elsewhere", http.StatusTemporaryRedirect)
 		},
@@ -252,6 +259,10 @@ func TestEveryTryIsInTheStacksRegionAndNamesTheTicket(t *testing.T) {
 			if session != want || role != roleArn || !there {
 				t.Errorf("tried %q as %q at %s in %s", role, session, r.Host, scope)
 			}
+			// A session that nobody uses should not live for the hour that AWS gives by itself.
+			if lives := r.FormValue("DurationSeconds"); lives != "900" {
+				t.Errorf("the session lives for %q seconds", lives)
+			}
 			assumable(w, r)
 		}}, nil)
 		c := r.newCall(somebody, "Create", nil)
@@ -262,6 +273,41 @@ func TestEveryTryIsInTheStacksRegionAndNamesTheTicket(t *testing.T) {
 		if tries := sts.trust.Load(); tries != 4 {
 			t.Errorf("the role was tried %d times", tries)
 		}
+	}
+}
+
+// TestAnHonestRoleIsTakenWhateverItsExternalID: no try may be the external ID itself,
+// nor one that STS does not take, which would say nothing of the role.
+func TestAnHonestRoleIsTakenWhateverItsExternalID(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		externalID string
+		tries      int64
+	}{
+		"two characters":               {externalID: "ab", tries: 4},
+		"an x at its end":              {externalID: "doit-x", tries: 4},
+		"a y at its end":               {externalID: "doit-y", tries: 4},
+		"one less than the longest":    {externalID: strings.Repeat("e", 1223), tries: 4},
+		"the longest":                  {externalID: strings.Repeat("e", 1224), tries: 3},
+		"the longest, an x at its end": {externalID: strings.Repeat("x", 1224), tries: 3},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			r, sts := startScripted(t, scripted{assume: func(w http.ResponseWriter, r *http.Request) {
+				switch tried := r.FormValue("ExternalId"); {
+				case len(tried) > 1224:
+					stsError(http.StatusBadRequest, "ValidationError")(w, r)
+				case tried == c.externalID:
+					opens(w, r)
+				default:
+					stsError(http.StatusForbidden, accessDenied)(w, r)
+				}
+			}}, nil)
+			r.expect(t, r.newCall(somebody, "Create", map[string]any{"externalId": c.externalID}), nil)
+			if tries := sts.trust.Load(); tries != c.tries {
+				t.Errorf("the role was tried %d times, want %d", tries, c.tries)
+			}
+		})
 	}
 }
 
