@@ -332,6 +332,23 @@ func marshal(t *testing.T, value any) []byte {
 	return text
 }
 
+// TestEveryStatusWithoutADocumentIsTheProtocolsOrAProxys: whoever writes a caller
+// finds out here what it may see besides an endpoint's own answers.
+func TestEveryStatusWithoutADocumentIsTheProtocolsOrAProxys(t *testing.T) {
+	t.Parallel()
+	var bare []string
+	for status, response := range post(t).Responses.Map() {
+		if response.Value.Content == nil {
+			bare = append(bare, status)
+		}
+	}
+	slices.Sort(bare)
+	// The reference endpoint is seen to give 417, 431, 501 and 505 (its TestHTTP1IsAllThatIsSpoken).
+	if want := []string{"408", "417", "431", "500", "501", "502", "504", "505"}; !slices.Equal(bare, want) {
+		t.Errorf("the contract lists %v without a document, want %v", bare, want)
+	}
+}
+
 func TestRetryAfterMayBeATime(t *testing.T) {
 	t.Parallel()
 	for _, a := range answers(t) {
