@@ -36,6 +36,12 @@ const look = `(async () => {
 	return wrong.slice(0, 5);
 })()`
 
+// brightness of the page's background and of its text, from 0 to 255.
+const brightness = `["backgroundColor", "color"].map(name => {
+	const [red, green, blue] = getComputedStyle(document.body)[name].match(/\d+/g).map(Number);
+	return Math.round(0.3 * red + 0.6 * green + 0.1 * blue);
+})`
+
 func TestAPersonCanReadTheAdminPage(t *testing.T) {
 	t.Parallel()
 	r, _ := startScripted(t, scripted{identify: byAccount}, []string{"-verify-role=false"})
@@ -90,6 +96,14 @@ func walk(t *testing.T, tab context.Context, address, scheme string, width int64
 	}
 	if err := chromedp.Do(tab, chromedp.EmulateViewport(width, 900), chromedp.Navigate(address+"/")); err != nil {
 		t.Fatal(err)
+	}
+	shades := evaluate[[]int](t, tab, brightness)
+	light, dark := shades[0], shades[1]
+	if scheme == "dark" {
+		light, dark = dark, light
+	}
+	if light < 192 || dark > 64 {
+		t.Errorf("of a %s page the background and the text are as bright as %d", scheme, shades)
 	}
 	seen := map[string]bool{}
 	for page := 1; ; page++ {
