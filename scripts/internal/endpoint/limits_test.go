@@ -226,7 +226,7 @@ func TestWhatIsNotReadToItsEndEndsTheConnection(t *testing.T) {
 
 func TestAHalfBodyIsNotWaitedFor(t *testing.T) {
 	t.Parallel()
-	r, _ := startScripted(t, scripted{}, nil, func(o *options) { o.limits.body = 100 * time.Millisecond })
+	r, _ := startScripted(t, scripted{}, nil, func(o *options) { o.limits.body = 500 * time.Millisecond })
 	conn := r.dial(t)
 	if _, err := conn.Write([]byte(halfRequest)); err != nil {
 		t.Fatal(err)

@@ -3,7 +3,6 @@ package endpoint
 import (
 	"bytes"
 	"database/sql"
-	"net"
 	"net/http"
 	"net/http/httptest"
 	"net/http/httptrace"
@@ -145,31 +144,6 @@ func TestASignalEndsWhatHasBegunAndNothingElse(t *testing.T) {
 	}
 	if err := process.Wait(); err != nil {
 		t.Errorf("the endpoint ended with %v", err)
-	}
-}
-
-// TestNothingKeepsAStoppedEndpointForLong: whoever stops it has a patience of its
-// own (half a minute in ECS and Kubernetes), and kills what is there still.
-func TestNothingKeepsAStoppedEndpointForLong(t *testing.T) {
-	t.Parallel()
-	process := program(t, "-verify-role=false")
-	process.Env = append(process.Env, "GORACE=atexit_sleep_ms=0") // the race detector would take a second of it
-	r := startProgram(t, process)
-	conn, err := net.Dial("tcp", strings.TrimPrefix(r.admin, "http://"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = conn.Close() }) // the endpoint was first
-	// For the body of a GET the admin's listener waits for ever.
-	const endless = "GET / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 9\r\n\r\nhalf"
-	if _, err := conn.Write([]byte(endless)); err != nil {
-		t.Fatal(err)
-	}
-	r.list(t) // came later and is answered, so the first one is under way
-	signalled := time.Now()
-	end(t, process, syscall.SIGTERM)
-	if took := time.Since(signalled); took > 15*time.Second {
-		t.Errorf("it took %v", took)
 	}
 }
 

@@ -179,6 +179,7 @@ func (e *endpoint) server(handler http.Handler) *http.Server {
 	server := &http.Server{
 		Handler:           handler,
 		ReadHeaderTimeout: headerTimeout,
+		ReadTimeout:       e.limits.body, // net/http waits for the rest of a body that nobody reads
 		WriteTimeout:      answerTimeout,
 		IdleTimeout:       e.limits.idle,
 		MaxHeaderBytes:    headerLimit,

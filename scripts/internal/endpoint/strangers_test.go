@@ -8,7 +8,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"os/exec"
@@ -97,9 +97,7 @@ func TestNoPartOfARequestIsWaitedForLongerThanAllOfIt(t *testing.T) {
 			r := start(t, nil, func(o *options) { o.limits.request = time.Second })
 			began := time.Now()
 			conn := r.dial(t)
-			if _, err := io.WriteString(conn, part); err != nil {
-				t.Fatal(err)
-			}
+			write(t, conn, part)
 			if part == halfRequest {
 				response, err := http.ReadResponse(bufio.NewReader(conn), nil)
 				if err != nil {
@@ -117,13 +115,31 @@ func TestNoPartOfARequestIsWaitedForLongerThanAllOfIt(t *testing.T) {
 	}
 }
 
+// TestTheRestOfABodyIsNotWaitedFor where nobody reads it: net/http itself would like to, before it
+// closes the connection.
+func TestTheRestOfABodyIsNotWaitedFor(t *testing.T) {
+	t.Parallel()
+	r := start(t, nil, func(o *options) { o.limits.body = 500 * time.Millisecond })
+	admin, err := net.Dial("tcp", strings.TrimPrefix(r.admin, "http://"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = admin.Close() }() // the endpoint may have been first
+	began := time.Now()
+	for what, conn := range map[string]net.Conn{"elsewhere": r.dial(t), "the admin's page": admin} {
+		write(t, conn, "GET /elsewhere HTTP/1.1\r\nHost: localhost\r\nContent-Length: 9\r\n\r\nhalf")
+		closed(t, conn)
+		if took := time.Since(began); took > 5*time.Second {
+			t.Errorf("at %s it was waited for %v", what, took)
+		}
+	}
+}
+
 func TestOptionsOfEverythingIsAPathLikeAnyOther(t *testing.T) {
 	t.Parallel()
 	r := start(t, nil)
 	conn := r.dial(t)
-	if _, err := io.WriteString(conn, "OPTIONS * HTTP/1.1\r\nHost: x\r\n\r\n"); err != nil {
-		t.Fatal(err)
-	}
+	write(t, conn, "OPTIONS * HTTP/1.1\r\nHost: x\r\n\r\n")
 	response, err := http.ReadResponse(bufio.NewReader(conn), nil)
 	if err != nil {
 		t.Fatal(err)
