@@ -534,13 +534,19 @@ func TestWhatNarrowsAnAccessIsNotCountedWithTheRest(t *testing.T) {
 			base := time.Now().Add(-time.Hour)
 			// The Create again is no new event. What is left is less than one, for as long as a second at most.
 			row := create(1, m{"accessExpires": "2099-12-31T00:00:00Z"}, nil)
-			for sent := 0; r.send(t, row.call(r, base)).problem.Type != accountTooBusy.Type; sent++ {
-				if sent > 100 {
-					t.Fatal("the account can send without end")
-				}
-			}
+			r.spend(t, row, base)
 			r.expect(t, update(2, members, nil).call(r, base), nil)
 		})
+	}
+}
+
+// spend sends an event again and again, until the account has sent too much.
+func (r *running) spend(t *testing.T, s step, base time.Time) {
+	t.Helper()
+	for sent := 0; r.send(t, s.call(r, base)).problem.Type != accountTooBusy.Type; sent++ {
+		if sent > 100 {
+			t.Fatal("the account can send without end")
+		}
 	}
 }
 
@@ -551,11 +557,7 @@ func TestAnOvertakenEventIsNotToldToComeAgain(t *testing.T) {
 	base := time.Now().Add(-time.Hour)
 	r.expect(t, create(2, nil, nil).call(r, base), nil)
 	closed := update(3, map[string]any{"ticketId": "closed"}, ticketNotOpen)
-	for sent := 0; r.send(t, closed.call(r, base)).problem.Type != accountTooBusy.Type; sent++ {
-		if sent > 100 {
-			t.Fatal("what is refused for its ticket is not counted")
-		}
-	}
+	r.spend(t, closed, base)
 	r.expect(t, update(1, nil, nil).call(r, base), overtaken)
 }
 
