@@ -63,8 +63,8 @@ func (s *store) openFile(file string) (err error) {
 		return err
 	}
 	path := (&url.URL{Path: file}).EscapedPath()
-	// FULL: an answer of 200 means that the row is on the disk.
-	writing := "_txlock=immediate&_pragma=journal_mode(WAL)&_pragma=synchronous(FULL)"
+	// FULL: an answer of 200 means that the row is on the disk. And what a row said before is not left behind in it.
+	writing := "_txlock=immediate&_pragma=journal_mode(WAL)&_pragma=synchronous(FULL)&_pragma=secure_delete(1)"
 	if s.writer, err = connect(path, writing, 1); err != nil {
 		return err
 	}
