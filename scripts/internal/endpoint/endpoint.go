@@ -91,12 +91,12 @@ func (e *endpoint) answer(w http.ResponseWriter, r *http.Request, ev event, err 
 	}
 	line = append(line, "status", refusal.Status, "problem", refusal.name(), "error", err.Error())
 	switch {
+	case refusal.Status < http.StatusInternalServerError:
+		e.log.WarnContext(r.Context(), "refused", line...)
 	case r.Context().Err() != nil:
 		e.log.InfoContext(r.Context(), "the caller hung up", line...)
-	case refusal.Status >= http.StatusInternalServerError:
-		e.log.ErrorContext(r.Context(), "refused", line...)
 	default:
-		e.log.WarnContext(r.Context(), "refused", line...)
+		e.log.ErrorContext(r.Context(), "refused", line...)
 	}
 	refusal.write(w)
 }

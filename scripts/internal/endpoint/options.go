@@ -30,8 +30,8 @@ type options struct {
 	limits            limits
 }
 
-// mostPerAccount is more than one machine takes, and its burst is a number still.
-const mostPerAccount = 1_000_000
+// largestLimit is more than one machine takes, of what an account sends and of connections.
+const largestLimit = 1_000_000
 
 func parseOptions(args []string, usage io.Writer) (options, error) {
 	o := options{limits: theLimits}
@@ -83,8 +83,8 @@ func (o options) check(rest int) error {
 		return errors.New("-cert and -key are missing; the endpoint speaks TLS only")
 	case o.throttle < 0 || o.early < 0:
 		return errors.New("-throttle and -early take no negative number")
-	case o.perAccount < 0 || o.perAccount > mostPerAccount || o.connections < 1:
-		return fmt.Errorf("-per-account takes a number from 0 to %d, and -connections a positive one", mostPerAccount)
+	case o.perAccount < 0 || o.perAccount > largestLimit || o.connections < 1 || o.connections > largestLimit:
+		return fmt.Errorf("-per-account takes a number from 0 to %d, and -connections one from 1", largestLimit)
 	case strings.HasPrefix(o.db, ":") || strings.HasPrefix(o.db, "file:"):
 		return fmt.Errorf("-db %s is SQLite's word and no file; memory is what it keeps without -db", o.db)
 	case o.audience == "" && isWildcard(o.listen):

@@ -40,6 +40,7 @@ func TestCommandLinesThatMakeNoSenseAreRefused(t *testing.T) {
 		"memory in SQLite's words":     {args: "-db :memory:", want: "without -db"},
 		"a URI of SQLite":              {args: "-db file:x.db", want: "without -db"},
 		"no connections":               {args: "-connections 0", want: "-connections"},
+		"more than there can be":       {args: "-connections 9223372036854775807", want: "-connections"},
 		"a number in words":            {args: "-throttle three", want: `invalid value "three" for flag -throttle`},
 		"every address":                {args: "-listen 0.0.0.0:8443", want: "-audience"},
 		"every address of IPv6":        {args: "-listen [::]:8443", want: "-audience"},

@@ -80,15 +80,16 @@ func serve(ctx context.Context, o options, stdout io.Writer, log *slog.Logger) e
 // enoughFiles tells whether the process may open as many files as the options let
 // it: a connection more would be a caller whom nobody takes.
 func enoughFiles(o options) error {
-	const spare = 32 // listeners, the log, the database's own
-	// A question has a connection of its own, and as many are kept for the next ones.
-	most := o.connections + 2*(o.limits.identityCalls+o.limits.roleCalls) + mostReaders + spare
+	const spare = 64 // listeners, the log, people on the admin's page
+	// A question has a connection of its own, and as many are kept for the next ones. Who reads or writes the
+	// database has it open, and its log.
+	most := o.connections + 2*(o.limits.identityCalls+o.limits.roleCalls) + 2*(mostReaders+1) + spare
 	var may syscall.Rlimit // which the runtime has raised as far as it can
 	if err := syscall.Getrlimit(syscall.RLIMIT_NOFILE, &may); err != nil {
 		return fmt.Errorf("read how many files may be open: %w", err)
 	}
 	if may.Cur < uint64(most) { // #nosec G115 -- positive
-		return fmt.Errorf("with -connections %d up to %d files are open, and the system allows %d:"+
+		return fmt.Errorf("with -connections %d the endpoint may need %d open files, and the system allows %d:"+
 			" raise its limit (ulimit -n, or LimitNOFILE= of systemd)", o.connections, most, may.Cur)
 	}
 	return nil

@@ -139,7 +139,7 @@ func (s *store) transact(ctx context.Context, since time.Time, work func(context
 		tx, err = s.writer.BeginTx(began, nil)
 	}
 	if err != nil {
-		return fmt.Errorf("begin a transaction: %w", err)
+		return fmt.Errorf("begin a transaction: %w", errors.Join(err, ctx.Err()))
 	}
 	if err := work(began, transaction{tx, s.writer.ready}); err != nil {
 		return errors.Join(err, tx.Rollback())

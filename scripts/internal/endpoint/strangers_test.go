@@ -11,8 +11,11 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"os"
 	"os/exec"
+	"path/filepath"
 	"runtime"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -106,6 +109,9 @@ func TestNoPartOfARequestIsWaitedForLongerThanAllOfIt(t *testing.T) {
 				if a, err := readAnswer(response); err != nil || a.problem.Type != bodyIncomplete.Type {
 					t.Errorf("the answer is %v, %v", a, err)
 				}
+				if level := r.lastLine(t)["level"]; string(level) != `"WARN"` { // whoever is slow has not hung up
+					t.Errorf("it is logged as %s", level)
+				}
 			}
 			closed(t, conn)
 			if took := time.Since(began); took > 4*time.Second {
@@ -115,9 +121,9 @@ func TestNoPartOfARequestIsWaitedForLongerThanAllOfIt(t *testing.T) {
 	}
 }
 
-// TestTheRestOfABodyIsNotWaitedFor where nobody reads it: net/http itself would like to, before it
+// TestTheRestOfABodyHasItsTimeToo where nobody reads it: net/http itself waits for it, before it
 // closes the connection.
-func TestTheRestOfABodyIsNotWaitedFor(t *testing.T) {
+func TestTheRestOfABodyHasItsTimeToo(t *testing.T) {
 	t.Parallel()
 	r := start(t, nil, func(o *options) { o.limits.body = 500 * time.Millisecond })
 	admin, err := net.Dial("tcp", strings.TrimPrefix(r.admin, "http://"))
@@ -152,7 +158,7 @@ func TestOptionsOfEverythingIsAPathLikeAnyOther(t *testing.T) {
 // TestTheStartTellsWhereFilesAreTooFew, since each connection is one.
 func TestTheStartTellsWhereFilesAreTooFew(t *testing.T) {
 	t.Parallel()
-	const others = 2*(256+256) + 64 + 32
+	const others = 2*(256+256) + 2*65 + 64
 	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second) // one that starts does not end
 	defer cancel()
 	for connections, enough := range map[int]bool{100: true, 101: false} {
@@ -168,7 +174,7 @@ func TestTheStartTellsWhereFilesAreTooFew(t *testing.T) {
 		}
 		var said bytes.Buffer
 		process.Stderr = &said
-		want := fmt.Sprintf("endpoint: with -connections 101 up to %d files are open, and the system allows %d:",
+		want := fmt.Sprintf("endpoint: with -connections 101 the endpoint may need %d open files, and the system allows %d:",
 			101+others, 100+others)
 		if err := process.Run(); err == nil || !strings.HasPrefix(said.String(), want) {
 			t.Errorf("it ended with %v and says %q, want %q", err, &said, want)
@@ -192,4 +198,28 @@ func TestASignalAtTheStartIsNoError(t *testing.T) {
 	}
 	<-asked
 	end(t, process, syscall.SIGTERM)
+}
+
+func TestASignalBesideAHeldDatabaseIsNoError(t *testing.T) {
+	t.Parallel()
+	held := filepath.Join(t.TempDir(), "held.db")
+	do(t, database(t, held), "CREATE TABLE x (y)")
+	do(t, database(t, held), "BEGIN EXCLUSIVE")
+	process := program(t, "-db", held)
+	if err := process.Start(); err != nil {
+		t.Fatal(err)
+	}
+	for !opened(process.Process.Pid, held) {
+		time.Sleep(time.Millisecond)
+	}
+	end(t, process, syscall.SIGTERM)
+}
+
+// opened tells whether a process has a file open.
+func opened(pid int, file string) bool {
+	files, _ := filepath.Glob(fmt.Sprintf("/proc/%d/fd/*", pid))
+	return slices.ContainsFunc(files, func(name string) bool {
+		target, err := os.Readlink(name)
+		return err == nil && target == file
+	})
 }
