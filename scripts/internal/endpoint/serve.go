@@ -89,7 +89,7 @@ func enoughFiles(o options) error {
 		return fmt.Errorf("read how many files may be open: %w", err)
 	}
 	if may.Cur < uint64(most) { // #nosec G115 -- positive
-		return fmt.Errorf("with -connections %d the endpoint may need %d open files, and the system allows %d:"+
+		return fmt.Errorf("with -connections %d it may need %d open files, and the system allows %d:"+
 			" raise its limit (ulimit -n, or LimitNOFILE= of systemd)", o.connections, most, may.Cur)
 	}
 	return nil

@@ -174,7 +174,7 @@ func TestTheStartTellsWhereFilesAreTooFew(t *testing.T) {
 		}
 		var said bytes.Buffer
 		process.Stderr = &said
-		want := fmt.Sprintf("endpoint: with -connections 101 the endpoint may need %d open files, and the system allows %d:",
+		want := fmt.Sprintf("endpoint: with -connections 101 it may need %d open files, and the system allows %d:",
 			101+others, 100+others)
 		if err := process.Run(); err == nil || !strings.HasPrefix(said.String(), want) {
 			t.Errorf("it ended with %v and says %q, want %q", err, &said, want)
