@@ -131,15 +131,15 @@ func (c *connection) SetReadDeadline(t time.Time) error {
 	return c.Conn.SetReadDeadline(t)
 }
 
-// begun is when the request began. Of the first one on a connection that is when
-// its handshake did.
-func (c *connection) begun() time.Time {
+// end is when the request's time is over. It counts from the request's first byte, of
+// the first one on a connection from that of the handshake.
+func (c *connection) end() time.Time {
 	c.crowd.mu.Lock()
 	defer c.crowd.mu.Unlock()
 	if c.began.IsZero() { // it came along with the one before
 		c.began = time.Now()
 	}
-	return c.began
+	return c.began.Add(c.crowd.request)
 }
 
 // whole says that the request has come to its end: nobody cuts it off any more.

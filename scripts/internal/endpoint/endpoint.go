@@ -59,7 +59,7 @@ func (e *endpoint) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	default:
 		// One clock for all that the checks wait for. It leaves the caller of ten
 		// seconds an answer.
-		ctx, cancel := context.WithDeadline(r.Context(), connectionOf(r).begun().Add(e.limits.request))
+		ctx, cancel := context.WithDeadline(r.Context(), connectionOf(r).end())
 		defer cancel()
 		ev, err := e.register(ctx, w, r)
 		e.answer(w, r, ev, err)

@@ -46,7 +46,7 @@ const wholeRequest = "POST /v1/registrations HTTP/1.1\r\nHost: x\r\nContent-Leng
 // dial opens a connection, as a caller who has not sent anything yet.
 func (r *running) dial(t testing.TB, protocols ...string) *tls.Conn {
 	t.Helper()
-	settings := r.http.Transport.(*http.Transport).TLSClientConfig.Clone()
+	settings := r.settings()
 	settings.NextProtos = protocols
 	conn, err := tls.Dial("tcp", r.audience, settings)
 	if err != nil {
@@ -83,9 +83,7 @@ func TestTheConnectionThatWaitsLongestMakesRoom(t *testing.T) {
 	r, _ := startScripted(t, scripted{}, []string{"-connections", "3", "-verify-role=false"})
 	first, second := r.dial(t), r.dial(t)
 	third := r.dial(t)
-	if _, err := second.Write([]byte(halfRequest)); err != nil {
-		t.Fatal(err)
-	}
+	write(t, second, halfRequest)
 	r.expect(t, r.newCall(somebody, "Create", nil), nil)
 	closed(t, first)
 	fourth := r.dial(t)
@@ -124,7 +122,7 @@ func TestAWholeRequestMakesRoomForNobody(t *testing.T) {
 // letsIn wants the endpoint to speak with who has dialled.
 func (r *running) letsIn(t *testing.T, dialled net.Conn) {
 	t.Helper()
-	settings := r.http.Transport.(*http.Transport).TLSClientConfig.Clone()
+	settings := r.settings()
 	settings.ServerName, _, _ = net.SplitHostPort(r.audience)
 	patience, cancel := context.WithTimeout(t.Context(), 20*time.Second)
 	defer cancel()
@@ -195,9 +193,7 @@ func TestHTTP1IsAllThatIsSpoken(t *testing.T) {
 		"POST /v1/registrations HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n1\r\nx\r\n0\r\n\r\n": 415,
 	} {
 		conn := r.dial(t)
-		if _, err := conn.Write([]byte(request)); err != nil {
-			t.Fatal(err)
-		}
+		write(t, conn, request)
 		answer, err := http.ReadResponse(bufio.NewReader(conn), nil)
 		if err != nil || answer.StatusCode != want {
 			t.Errorf("%.70q is answered %v, %v; want %d", request, answer, err, want)
@@ -228,15 +224,9 @@ func TestAHalfBodyIsNotWaitedFor(t *testing.T) {
 	t.Parallel()
 	r, _ := startScripted(t, scripted{}, nil, func(o *options) { o.limits.body = 500 * time.Millisecond })
 	conn := r.dial(t)
-	if _, err := conn.Write([]byte(halfRequest)); err != nil {
-		t.Fatal(err)
-	}
-	response, err := http.ReadResponse(bufio.NewReader(conn), nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if a, err := readAnswer(response); err != nil || a.problem.Type != bodyIncomplete.Type || !a.closes {
-		t.Errorf("the answer is %v, %v", a, err)
+	write(t, conn, halfRequest)
+	if a := read(t, conn); a.problem.Type != bodyIncomplete.Type || !a.closes {
+		t.Errorf("the answer is %v, and ends its connection: %v", a, a.closes)
 	}
 	closed(t, conn)
 }
@@ -248,12 +238,8 @@ func TestHalfHeadersAreNotWaitedFor(t *testing.T) {
 	r, _ := startScripted(t, scripted{}, nil, func(o *options) { o.limits.idle = time.Hour })
 	first, second := r.dial(t), r.dial(t)
 	write(t, second, wholeRequest)
-	response, err := http.ReadResponse(bufio.NewReader(second), nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if a, err := readAnswer(response); err != nil || a.closes {
-		t.Errorf("a whole request is answered %v, %v, and ends its connection: %v", a, err, a.closes)
+	if a := read(t, second); a.closes {
+		t.Errorf("a whole request is answered %v, and ends its connection", a)
 	}
 	began := time.Now()
 	plain, err := net.Dial("tcp", r.audience)
@@ -282,14 +268,26 @@ func write(t *testing.T, conn net.Conn, text string) {
 	}
 }
 
+// read takes an answer off a connection, and holds it to the contract.
+func read(t *testing.T, conn net.Conn) answer {
+	t.Helper()
+	response, err := http.ReadResponse(bufio.NewReader(conn), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	a, err := readAnswer(response)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return a
+}
+
 func TestAnIdleConnectionIsNotKept(t *testing.T) {
 	t.Parallel()
 	r, _ := startScripted(t, scripted{}, nil, func(o *options) { o.limits.idle = 100 * time.Millisecond })
 	conn := r.dial(t)
 	request := "POST /v1/registrations HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n\r\n"
-	if _, err := conn.Write([]byte(request)); err != nil {
-		t.Fatal(err)
-	}
+	write(t, conn, request)
 	closed(t, conn)
 }
 

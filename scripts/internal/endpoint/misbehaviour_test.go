@@ -130,9 +130,7 @@ func TestAHungCallerMayGo(t *testing.T) {
 	r, _ := startScripted(t, scripted{}, []string{"-hang", "-connections", "1"})
 	for _, request := range []string{wholeRequest, halfRequest, wholeRequest} {
 		conn := r.dial(t)
-		if _, err := conn.Write([]byte(request)); err != nil {
-			t.Fatal(err)
-		}
+		write(t, conn, request)
 		if err := conn.Close(); err != nil {
 			t.Fatal(err)
 		}

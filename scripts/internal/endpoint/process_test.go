@@ -114,9 +114,7 @@ func TestASignalEndsWhatHasBegunAndNothingElse(t *testing.T) {
 	}})
 	process, r := startProcess(t, "-sts", sts.url)
 	silent, half := r.dial(t), r.dial(t)
-	if _, err := half.Write([]byte(halfRequest)); err != nil {
-		t.Fatal(err)
-	}
+	write(t, half, halfRequest)
 	answered := make(chan answer, 1)
 	go func() {
 		a, err := r.try(t, r.newCall(somebody, "Create", nil))
@@ -216,9 +214,7 @@ func TestTheStartTells(t *testing.T) {
 	}
 	mute := httptest.NewServer(http.NotFoundHandler()) // the metadata of a machine without a role
 	t.Cleanup(mute.Close)
-	held := filepath.Join(t.TempDir(), "held.db")
-	do(t, database(t, held), "CREATE TABLE x (y)")
-	do(t, database(t, held), "BEGIN EXCLUSIVE")
+	held := heldDatabase(t)
 	for name, c := range map[string]struct {
 		flags []string
 		lacks []string // variables
@@ -250,6 +246,15 @@ func TestTheStartTells(t *testing.T) {
 			}
 		})
 	}
+}
+
+// heldDatabase is one that somebody else keeps until the test ends.
+func heldDatabase(t *testing.T) (file string) {
+	t.Helper()
+	file = filepath.Join(t.TempDir(), "held.db")
+	do(t, database(t, file), "CREATE TABLE x (y)")
+	do(t, database(t, file), "BEGIN EXCLUSIVE")
+	return file
 }
 
 func TestHelpIsTheUsage(t *testing.T) {

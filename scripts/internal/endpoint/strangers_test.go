@@ -1,7 +1,6 @@
 package endpoint
 
 import (
-	"bufio"
 	"bytes"
 	"context"
 	"crypto/tls"
@@ -69,7 +68,7 @@ func heap() uint64 {
 func TestTheProtocolsLinesAreShort(t *testing.T) {
 	t.Parallel()
 	r := start(t, nil)
-	settings := r.http.Transport.(*http.Transport).TLSClientConfig.Clone()
+	settings := r.settings()
 	for range 200 {
 		settings.NextProtos = append(settings.NextProtos, strings.Repeat("\x01", 255))
 	}
@@ -102,12 +101,8 @@ func TestNoPartOfARequestIsWaitedForLongerThanAllOfIt(t *testing.T) {
 			conn := r.dial(t)
 			write(t, conn, part)
 			if part == halfRequest {
-				response, err := http.ReadResponse(bufio.NewReader(conn), nil)
-				if err != nil {
-					t.Fatal(err)
-				}
-				if a, err := readAnswer(response); err != nil || a.problem.Type != bodyIncomplete.Type {
-					t.Errorf("the answer is %v, %v", a, err)
+				if a := read(t, conn); a.problem.Type != bodyIncomplete.Type {
+					t.Errorf("the answer is %v", a)
 				}
 				if level := r.lastLine(t)["level"]; string(level) != `"WARN"` { // whoever is slow has not hung up
 					t.Errorf("it is logged as %s", level)
@@ -146,12 +141,8 @@ func TestOptionsOfEverythingIsAPathLikeAnyOther(t *testing.T) {
 	r := start(t, nil)
 	conn := r.dial(t)
 	write(t, conn, "OPTIONS * HTTP/1.1\r\nHost: x\r\n\r\n")
-	response, err := http.ReadResponse(bufio.NewReader(conn), nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if a, err := readAnswer(response); err != nil || a.problem.Type != notFound.Type {
-		t.Errorf("the answer is %v, %v", a, err)
+	if a := read(t, conn); a.problem.Type != notFound.Type {
+		t.Errorf("the answer is %v", a)
 	}
 }
 
@@ -202,9 +193,7 @@ func TestASignalAtTheStartIsNoError(t *testing.T) {
 
 func TestASignalBesideAHeldDatabaseIsNoError(t *testing.T) {
 	t.Parallel()
-	held := filepath.Join(t.TempDir(), "held.db")
-	do(t, database(t, held), "CREATE TABLE x (y)")
-	do(t, database(t, held), "BEGIN EXCLUSIVE")
+	held := heldDatabase(t)
 	process := program(t, "-db", held)
 	if err := process.Start(); err != nil {
 		t.Fatal(err)
